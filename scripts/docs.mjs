@@ -1,0 +1,134 @@
+// `npm run docs [-- --check]`: writes a page for each kind (docs/kinds/) from its schema and the page of error codes
+// from the catalogue, then looks at every link. With --check nothing is written; a page that is out of date is a problem.
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { dirname, join, relative, resolve } from "node:path"
+import { pathToFileURL } from "node:url"
+import { z } from "zod"
+import { build } from "./build.mjs"
+import { files, root } from "./step.mjs"
+
+const entries = ["host", "http", "sqlite"]
+
+/** Resolves to what `npm run check` wants of a step. */
+export async function documentation({ check = true } = {}) {
+  if ((await build({ quiet: check })) !== 0) return { looked: 0, unit: "pages", problems: ["npm run build fails"] }
+  const pages = new Map([...(await kindPages()), ...(await errorPage())])
+  const problems = check ? outdated(pages) : write(pages)
+  const texts = files("*.md", "{docs,examples,bench}/**/*.md")
+  problems.push(...texts.flatMap(deadLinks))
+  return { looked: texts.length, unit: "pages", note: `${pages.size} generated`, problems }
+}
+
+async function kindPages() {
+  const found = new Map()
+  for (const entry of entries) {
+    const path = join(root, "dist", `${entry}.js`)
+    if (!existsSync(path)) continue
+    for (const provider of providersIn(Object.values(await import(pathToFileURL(path).href)))) {
+      found.set(`docs/kinds/${provider.kind}.md`, kindPage(provider, entry))
+    }
+  }
+  return found
+}
+
+/** Exported providers, and those in an exported namespace such as `host`. */
+function providersIn(values) {
+  const isProvider = (value) => typeof value?.kind === "string" && value.props instanceof z.ZodType
+  const all = values.flatMap((value) =>
+    value && typeof value === "object" ? [value, ...Object.values(value)] : [value],
+  )
+  return [...new Set(all.filter(isProvider))].sort((a, b) => a.kind.localeCompare(b.kind))
+}
+
+function kindPage({ kind, about, connects, props, outputs, version }, entry) {
+  return [
+    `# ${kind}`,
+    "",
+    about,
+    "",
+    `From \`fettle/${entry}\`. Connection: ${connects}. Version ${version} of its props and outputs.`,
+    "",
+    "## Props",
+    "",
+    ...table(props, "input"),
+    "",
+    "## Outputs",
+    "",
+    ...table(outputs, "output"),
+    "",
+    "<!-- Written by `npm run docs` from the kind's schema. -->",
+    "",
+  ].join("\n")
+}
+
+function table(schema, io) {
+  const json = z.toJSONSchema(schema, { io, unrepresentable: "any" })
+  const variants = (json.anyOf ?? json.oneOf ?? [json]).filter((variant) => variant.properties)
+  if (variants.length === 0) return ["None."]
+  return variants.flatMap((variant, at) => [
+    ...(at > 0 ? ["", "or", ""] : []),
+    `| name | type | ${io === "input" ? "needed" : "always"} | meaning |`,
+    "|---|---|---|---|",
+    ...Object.entries(variant.properties).map(([name, property]) => {
+      const needed = variant.required?.includes(name) && property.default === undefined ? "yes" : ""
+      const standard = property.default === undefined ? "" : ` Default: \`${JSON.stringify(property.default)}\`.`
+      return `| \`${name}\` | ${cell(typeText(property))} | ${needed} | ${cell(`${property.description ?? ""}${standard}`)} |`
+    }),
+  ])
+}
+
+/** A type in words; a schema that JSON Schema cannot say (a secret) is called by the title of its meta. */
+function typeText(schema) {
+  if (schema.title) return schema.title
+  if (schema.const !== undefined) return JSON.stringify(schema.const)
+  if (schema.enum) return schema.enum.map((value) => JSON.stringify(value)).join(" or ")
+  const options = schema.anyOf ?? schema.oneOf
+  if (options) return [...new Set(options.map(typeText))].join(" or ")
+  if (schema.type === "array") return `list of ${typeText(schema.items ?? {})}`
+  return Array.isArray(schema.type) ? schema.type.join(" or ") : (schema.type ?? "any")
+}
+
+const cell = (text) => text.trim().replaceAll("|", "\\|").replaceAll("\n", " ")
+
+async function errorPage() {
+  const { errorCodes, explain } = await import(pathToFileURL(join(root, "dist/errors.js")).href)
+  const parts = errorCodes().flatMap((code) => {
+    const { means, next } = explain(code)
+    return [`## ${code}`, "", means, "", `**Next:** ${next}.`, ""]
+  })
+  const head = ["# Error codes", "", "`fettle explain CODE` prints the same.", ""]
+  return new Map([["docs/errors.md", [...head, ...parts, "<!-- Written by `npm run docs`. -->", ""].join("\n")]])
+}
+
+const leftOver = (pages) => files("docs/kinds/*.md").filter((path) => !pages.has(path))
+
+function outdated(pages) {
+  const read = (path) => (existsSync(join(root, path)) ? readFileSync(join(root, path), "utf8") : undefined)
+  const old = [...pages].filter(([path, text]) => read(path) !== text).map(([path]) => path)
+  return [...old, ...leftOver(pages)].map((path) => `${path} is out of date: npm run docs`)
+}
+
+function write(pages) {
+  for (const path of leftOver(pages)) rmSync(join(root, path))
+  for (const [path, text] of pages) {
+    mkdirSync(dirname(join(root, path)), { recursive: true })
+    writeFileSync(join(root, path), text)
+  }
+  return []
+}
+
+/** Relative links whose file is not there. Links in code blocks are only examples. */
+function deadLinks(path) {
+  const text = readFileSync(join(root, path), "utf8").replace(/```[\s\S]*?```|`[^`\n]*`/g, "")
+  const links = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link]) => link.replace(/#.*$/, ""))
+  const local = links.filter((link) => link !== "" && !/^[a-z]+:/.test(link))
+  const dead = local.filter((link) => !existsSync(resolve(root, dirname(path), decodeURI(link))))
+  return dead.map((link) => `${path} links to ${relative(".", join(dirname(path), link))}, which is not there`)
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const { looked, note, problems } = await documentation({ check: process.argv.includes("--check") })
+  for (const problem of problems) console.error(problem)
+  console.log(`${looked} pages, ${note}, ${problems.length} problems`)
+  process.exit(problems.length === 0 ? 0 : 1)
+}

@@ -1,0 +1,76 @@
+import { FettleError } from "../errors.ts"
+import type { Batch, NewIntent, Result, Row, Store } from "../state/store.ts"
+
+interface Entry {
+  readonly batch: Batch
+  readonly resolve: (seqs: readonly number[]) => void
+  readonly reject: (error: unknown) => void
+}
+
+/**
+ * The journal of one run. What is written in the same turn of the event loop goes into one synced transaction;
+ * a promise resolves only when its lines are on the disk. After a failed sync nothing more is written: the run is over.
+ */
+export class Journal {
+  readonly #store: Store
+  readonly #run: number
+  #entries: Entry[] = []
+  #failure: unknown
+
+  constructor(store: Store, run: number) {
+    this.#store = store
+    this.#run = run
+  }
+
+  /** True after a write failed: nothing can be recorded any more. */
+  get broken(): boolean {
+    return this.#failure !== undefined
+  }
+
+  /** Writes intents; effects may start when it resolves. */
+  begin(intents: readonly NewIntent[], also: Omit<Batch, "intents"> = {}): Promise<readonly number[]> {
+    return this.write({ ...also, intents })
+  }
+
+  /** Writes how changes ended and what is known now. */
+  end(results: readonly Result[], rows: readonly Row[], removed: Batch["removed"] = []): Promise<unknown> {
+    return this.write({ results, rows, removed })
+  }
+
+  write(batch: Batch): Promise<readonly number[]> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure)
+    return new Promise((resolve, reject) => {
+      if (this.#entries.length === 0) setImmediate(() => this.#flush())
+      this.#entries.push({ batch, resolve, reject })
+    })
+  }
+
+  #flush(): void {
+    const entries = this.#entries
+    this.#entries = []
+    try {
+      const seqs = this.#store.commit(this.#run, joined(entries.map((each) => each.batch)))
+      let at = 0
+      for (const each of entries) each.resolve(seqs.slice(at, (at += each.batch.intents?.length ?? 0)))
+    } catch (thrown) {
+      this.#failure =
+        thrown instanceof FettleError ? thrown : new FettleError("STATE_WRITE", String(thrown), { cause: thrown })
+      for (const each of entries) each.reject(this.#failure)
+    }
+  }
+}
+
+function joined(batches: readonly Batch[]): Batch {
+  if (batches.length === 1) return batches[0] as Batch
+  return {
+    intents: batches.flatMap((each) => each.intents ?? []),
+    progress: batches.flatMap((each) => each.progress ?? []),
+    results: batches.flatMap((each) => each.results ?? []),
+    rows: batches.flatMap((each) => each.rows ?? []),
+    removed: batches.flatMap((each) => each.removed ?? []),
+    moved: batches.flatMap((each) => each.moved ?? []),
+    targets: batches.flatMap((each) => each.targets ?? []),
+    secrets: batches.flatMap((each) => each.secrets ?? []),
+    orphaned: batches.flatMap((each) => each.orphaned ?? []),
+  }
+}

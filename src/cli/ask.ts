@@ -1,0 +1,43 @@
+import { createInterface, type Interface } from "node:readline"
+import { Writable } from "node:stream"
+
+/**
+ * Asks on the terminal; an empty answer where nobody answers: the input ended, Ctrl-C, or `signal`.
+ * @param options `hidden`: what is typed is not shown
+ */
+export async function ask(
+  question: string,
+  signal: AbortSignal | undefined,
+  options: { readonly hidden?: boolean } = {},
+): Promise<string> {
+  const output = process.stdout.isTTY === true ? process.stdout : process.stderr
+  const hidden = options.hidden === true
+  const reader = createInterface({ input: process.stdin, output: hidden ? silent() : output, terminal: true })
+  // Asked only now that what is typed is read: what comes before would be lost.
+  output.write(question)
+  try {
+    return await answerOf(reader, signal)
+  } finally {
+    reader.close()
+    if (hidden) output.write("\n")
+  }
+}
+
+function answerOf(reader: Interface, signal: AbortSignal | undefined): Promise<string> {
+  return new Promise((resolve) => {
+    const none = (): void => resolve("")
+    reader.once("line", resolve)
+    reader.once("close", none)
+    // In raw mode Ctrl-C is a key: it becomes the signal that it would have been.
+    reader.once("SIGINT", () => {
+      process.kill(process.pid, "SIGINT")
+      none()
+    })
+    if (signal?.aborted === true) none()
+    else signal?.addEventListener("abort", none, { once: true })
+  })
+}
+
+function silent(): Writable {
+  return new Writable({ write: (_chunk, _encoding, done) => done() })
+}

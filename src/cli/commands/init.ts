@@ -1,0 +1,79 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
+import { createRequire } from "node:module"
+import { basename, dirname, join } from "node:path"
+import { causeText, FettleError } from "../../errors.ts"
+import type { Call } from "../call.ts"
+import { pageFor, print } from "../print.ts"
+
+/** Writes a small program that works. Nothing is ever overwritten. */
+export async function init(call: Call): Promise<number> {
+  const { cwd } = call.around
+  const name = moduleTypeOf(cwd) === "commonjs" ? "fettle.mts" : "fettle.ts"
+  const file = join(cwd, name)
+  for (const each of ["fettle.ts", "fettle.mts"])
+    if (existsSync(join(cwd, each)))
+      throw new FettleError("FILE_REFUSED", `${join(cwd, each)} is already there`, {
+        next: "fettle plan shows what it would do",
+      })
+  try {
+    writeFileSync(file, programText(programName(cwd)), { flag: "wx" })
+  } catch (cause) {
+    throw new FettleError("FILE_REFUSED", `${file} cannot be written: ${causeText(cause)}`, { cause })
+  }
+  const page = pageFor(call)
+  page.add([["green", "+ "], name])
+  page.add([["cyan", "next  "], isInstalled(file) ? "fettle plan" : "npm install fettle, then npx fettle plan"])
+  if (call.options.quiet !== true) print(page)
+  return 0
+}
+
+/** What the nearest package.json says; "module" where none says anything, since Node then looks at the code. */
+function moduleTypeOf(folder: string): string {
+  for (let at = folder; ; at = dirname(at)) {
+    const manifest = join(at, "package.json")
+    if (existsSync(manifest)) return typeIn(manifest) ?? "module"
+    if (at === dirname(at)) return "module"
+  }
+}
+
+function typeIn(manifest: string): string | undefined {
+  try {
+    return (JSON.parse(readFileSync(manifest, "utf8")) as { type?: string }).type
+  } catch {
+    return undefined
+  }
+}
+
+function isInstalled(file: string): boolean {
+  try {
+    createRequire(file).resolve("fettle/package.json")
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** The folder's name, as far as it can be a program's. */
+function programName(folder: string): string {
+  const name = basename(folder)
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-|-$/g, "")
+  return name === "" ? "first" : name
+}
+
+function programText(name: string): string {
+  return `import { check, file, program, resource } from "fettle"
+import * as host from "fettle/host"
+
+// fettle plan shows what is not as it says here. fettle apply makes it so, and asks the check.
+export default program(${JSON.stringify(name)}, { greeting: "hello" }, ({ greeting }) => {
+  const here = host.local()
+  const path = \`\${import.meta.dirname}/greeting.txt\`
+
+  const text = resource(host.file, "greeting", { path, content: \`\${greeting}\\n\` }, { on: here })
+
+  check("greets", file.contains(path, greeting), { after: [text] })
+})
+`
+}

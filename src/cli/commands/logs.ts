@@ -1,0 +1,94 @@
+import { createReadStream, existsSync, readdirSync, statSync } from "node:fs"
+import { join } from "node:path"
+import { createInterface } from "node:readline"
+import { FettleError } from "../../errors.ts"
+import type { FettleEvent } from "../../events/events.ts"
+import { escapeText } from "../../report/escape.ts"
+import { terminalReporter } from "../../report/terminal.ts"
+import type { Call } from "../call.ts"
+import { say } from "../print.ts"
+import { logFolder } from "../run-log.ts"
+import { findState } from "../state-place.ts"
+
+/** Prints what a run told, or what one node of it wrote. */
+export async function logs(call: Call): Promise<number> {
+  const [run = "", node] = call.args
+  const { folder, program, stage } = await findState(call)
+  const file = logOf(logFolder(folder, program, stage), run)
+  const show = call.options.json === true ? raw(node) : node === undefined ? replay(call) : nodeLines(node)
+  let met = false
+  for await (const line of createInterface({ input: createReadStream(file) })) {
+    const event = parse(line)
+    if (event === undefined || (node !== undefined && !isAbout(event, node))) continue
+    met = true
+    show(event, line)
+  }
+  if (!met && node !== undefined)
+    throw new FettleError("TARGET_UNKNOWN", `the run tells nothing of ${node}`, {
+      next: `fettle logs ${run} prints all of it`,
+    })
+  return 0
+}
+
+type Show = (event: FettleEvent, line: string) => void
+
+/** @throws FettleError `RUN_NOT_FOUND` */
+function logOf(folder: string, run: string): string {
+  const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".jsonl")) : []
+  const fitting = run === "last" ? newest(folder, names) : names.filter((name) => name.startsWith(run))
+  if (run !== "" && fitting.length === 1) return join(folder, fitting[0] as string)
+  const fact =
+    fitting.length > 1 ? `${fitting.length} runs begin with ${run}` : `there is no log of a run ${JSON.stringify(run)}`
+  throw new FettleError("RUN_NOT_FOUND", fact, { next: "fettle runs lists them; changes of state by hand have no log" })
+}
+
+function newest(folder: string, names: readonly string[]): readonly string[] {
+  const byAge = names.map((name) => ({ name, at: statSync(join(folder, name)).mtimeMs })).sort((a, b) => b.at - a.at)
+  return byAge.slice(0, 1).map(({ name }) => name)
+}
+
+/** The last line of a run that was killed may be cut off. */
+function parse(line: string): FettleEvent | undefined {
+  try {
+    return JSON.parse(line) as FettleEvent
+  } catch {
+    return undefined
+  }
+}
+
+/** A node is meant by its address, or by the name in it. */
+function isAbout(event: FettleEvent, node: string): boolean {
+  return "address" in event && (event.address === node || event.address.endsWith(`[${node}]`))
+}
+
+function raw(_node: string | undefined): Show {
+  return (_event, line) => say(line)
+}
+
+/** The run as it was told, with everything. */
+function replay({ around, options }: Call): Show {
+  const reporter = terminalReporter({
+    write: (text) => process.stdout.write(text),
+    columns: around.columns,
+    color: around.color && options.color,
+    isTTY: false,
+    verbose: true,
+    root: around.cwd,
+  })
+  return (event) => reporter.subscriber(event)
+}
+
+/** What a node wrote, and how it ended. */
+function nodeLines(_node: string): Show {
+  return (event) => {
+    const at = new Date(event.at).toISOString().slice(11, 23)
+    if (event.type === "node.log")
+      for (const line of event.text.replace(/\n$/, "").split("\n")) say(`${at}  ${escapeText(line)}`)
+    else if (event.type === "node.started") say(`${at}  ${escapeText(`${event.action} begins`)}`)
+    else if (event.type === "check.finished") say(`${at}  ${escapeText(`${event.verdict}: ${event.evidence}`)}`)
+    else if (event.type === "node.finished")
+      say(
+        `${at}  ${escapeText(`${event.outcome}${event.error === undefined ? "" : `  ${event.error.code}  ${event.error.fact}`}`)}`,
+      )
+  }
+}

@@ -1,0 +1,146 @@
+import { CommanderError, Help, Command as Line, Option } from "commander"
+import type { Call, Options } from "./call.ts"
+import { afterwards, type Entry, everyDay, stateCommands, troubles } from "./entries.ts"
+import { surroundings } from "./surroundings.ts"
+
+/** Runs one command line and gives its exit code. */
+export async function runLine(args: readonly string[]): Promise<number> {
+  const around = surroundings()
+  surviveClosedOutput()
+  tellOfCrashes(around, args)
+  let shown: Options = { color: !args.includes("--no-color"), json: args.includes("--json") }
+  let code = 0
+  const line = lineOf(async (entry, command, given, options) => {
+    shown = options
+    code = await (await entry.load())({ command, args: given, options, around })
+  })
+  try {
+    if (args.length === 0) line.outputHelp()
+    else await line.parseAsync(args, { from: "user" })
+    return code
+  } catch (thrown) {
+    return failed(thrown, { around, options: shown })
+  }
+}
+
+/** Help and a wrong line both end commander by a throw. */
+async function failed(thrown: unknown, call: Pick<Call, "around" | "options">): Promise<number> {
+  if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0
+  const { printError } = await import("./print.ts")
+  if (!(thrown instanceof CommanderError)) return printError(thrown, call)
+  const { FettleError } = await import("../errors.ts")
+  return printError(new FettleError("USAGE", thrown.message.replace(/^error: /, "").replace(/\n/g, " ")), call)
+}
+
+/** `fettle plan | head` closes the pipe: what nobody reads is dropped, and the run goes on. */
+function surviveClosedOutput(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
+}
+
+/** What nobody caught ends the run at once; the journal knows what was under way. */
+function tellOfCrashes(around: Call["around"], args: readonly string[]): void {
+  const crash = async (thrown: unknown): Promise<void> => {
+    const { crashError } = await import("./load-error.ts")
+    const { printError } = await import("./print.ts")
+    process.exit(
+      printError(crashError(thrown), {
+        around,
+        options: { color: !args.includes("--no-color"), json: args.includes("--json") },
+      }),
+    )
+  }
+  process.on("uncaughtException", crash)
+  process.on("unhandledRejection", crash)
+}
+
+type Act = (entry: Entry, command: string, args: readonly string[], options: Options) => Promise<void>
+
+function lineOf(act: Act): Line {
+  const line = new Line("fettle")
+    .description("Says what should be true of your systems, shows what is not, makes it so, and proves it.")
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} })
+    .configureHelp({
+      showGlobalOptions: true,
+      formatHelp,
+      subcommandTerm: (command) => [command.name(), ...argumentsOf(command)].join(" "),
+    })
+    .helpCommand(false)
+  addShared(line)
+  addAll(line.commandsGroup("Every day:"), "", everyDay, act)
+  addAll(line.commandsGroup("Afterwards:"), "", afterwards, act)
+  line.commandsGroup("When something is wrong:")
+  addAll(line, "", troubles, act)
+  const state = line.command("state").description("look at and mend what Fettle remembers").helpCommand(false)
+  state.action(() => state.outputHelp())
+  addAll(state, "state ", stateCommands, act)
+  line.addHelpText(
+    "after",
+    `\nExit codes: 0 done, or nothing to do; 1 error; 2 changes pending (plan --check); 3 a check said no;\n4 a check could not be answered; 130 cancelled.\nfettle --version prints the version.`,
+  )
+  return line
+}
+
+function argumentsOf(command: Line): readonly string[] {
+  return command.registeredArguments.map((each) => {
+    const name = each.name() + (each.variadic ? "..." : "")
+    return each.required ? `<${name}>` : `[${name}]`
+  })
+}
+
+/** Commander's help with the commands first: they are what is looked for. */
+function formatHelp(command: Line, help: Help): string {
+  const sections = Help.prototype.formatHelp.call(help, command, help).trimEnd().split("\n\n")
+  const isRoot = command.parent === null
+  const [shared, own] = [
+    isRoot ? SHARED : GLOBAL,
+    sections.filter((each) => !each.startsWith(SHARED) && !each.startsWith(GLOBAL)),
+  ]
+  const last = sections.filter((each) => each.startsWith(shared)).map((each) => each.replace(GLOBAL, SHARED))
+  return `${[...own, ...last].join("\n\n")}\n`
+}
+
+/** Commander's name for what a command takes from the one above it. */
+const GLOBAL = "Global Options:"
+const SHARED = "Options of every command:"
+
+function addAll(line: Line, before: string, entries: readonly Entry[], act: Act): void {
+  for (const entry of entries) {
+    const command = line.command(entry.usage).description(entry.about)
+    for (const [flags, about] of entry.options ?? []) command.addOption(optionOf(flags, about))
+    command.action(async (...all: unknown[]) => {
+      const given = all.slice(0, -2).flat() as (string | undefined)[]
+      await act(
+        entry,
+        before + command.name(),
+        given.filter((each) => each !== undefined),
+        command.optsWithGlobals(),
+      )
+    })
+  }
+}
+
+/** An option that ends in `...` may be given many times. One word each: what follows may be an argument of the command. */
+function optionOf(flags: string, about: string): Option {
+  if (!flags.endsWith("...>")) return new Option(flags, about)
+  const collect = (value: string, before: readonly string[] | undefined): readonly string[] => [
+    ...(before ?? []),
+    value,
+  ]
+  return new Option(flags.replace("...>", ">"), `${about}; may be given again`).argParser(collect)
+}
+
+/** Options that every command takes, before or after its name. */
+function addShared(line: Line): void {
+  line.optionsGroup(SHARED)
+  line
+    .helpOption("-h, --help", "print help")
+    .option("-f, --file <path>", "the program, or its folder (default fettle.ts)")
+    .option("--stage <name>", "the stage (default dev)")
+    .addOption(optionOf("--param <name=value...>", "a parameter of the program"))
+    .option("--state <folder>", "where state lies (default .fettle beside the program)")
+    .option("--json", "print events as JSON lines")
+    .option("--quiet", "print only what is wrong")
+    .option("--verbose", "print more")
+    .option("--no-color", "no colours")
+}

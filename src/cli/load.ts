@@ -1,0 +1,107 @@
+import { existsSync, realpathSync, statSync } from "node:fs"
+import { createRequire } from "node:module"
+import { dirname, join, resolve } from "node:path"
+import { fileURLToPath, pathToFileURL } from "node:url"
+import { runCommand } from "../connect/process.ts"
+import { FettleError } from "../errors.ts"
+import { isProgram, type Program } from "../program/program.ts"
+import type { Call } from "./call.ts"
+import { loadError } from "./load-error.ts"
+
+/** A user's program and where it lies. */
+export interface Loaded {
+  readonly program: Program
+  readonly file: string
+  /** Tasks start here, and `.fettle` lies here. */
+  readonly folder: string
+}
+
+/** Names looked for in a folder. */
+const NAMES = ["fettle.ts", "fettle.mts"] as const
+
+/** The program's file: as given, or the one in a folder. @throws FettleError `PROGRAM_NOT_FOUND` */
+export function findFile(given: string | undefined, cwd: string): string {
+  const at = resolve(cwd, given ?? ".")
+  const stat = statSync(at, { throwIfNoEntry: false })
+  if (stat?.isFile() === true) return at
+  if (stat === undefined)
+    throw new FettleError("PROGRAM_NOT_FOUND", `there is no ${at}`, {
+      next: "give its path with --file; fettle init writes one",
+    })
+  const found = NAMES.map((name) => join(at, name)).find((each) => existsSync(each))
+  if (found === undefined)
+    throw new FettleError("PROGRAM_NOT_FOUND", `there is no ${NAMES[0]} in ${at}`, {
+      next: "fettle init writes one; or give its path with --file",
+    })
+  return found
+}
+
+/**
+ * Imports the user's program.
+ * @throws FettleError `PROGRAM_NOT_FOUND`, `SYNTAX`, `TS_…`, `IMPORT_…`, `PROGRAM_THREW`: each with file, line and column
+ */
+export async function loadProgram({ options, around }: Pick<Call, "options" | "around">): Promise<Loaded> {
+  const file = findFile(options.file, around.cwd)
+  await handOver(file)
+  let module: Readonly<Record<string, unknown>>
+  try {
+    module = (await import(pathToFileURL(file).href)) as Record<string, unknown>
+  } catch (thrown) {
+    throw await loadError(thrown, file, (path) => inspect(path, around.env))
+  }
+  return { program: programIn(module, file), file, folder: dirname(file) }
+}
+
+function programIn(module: Readonly<Record<string, unknown>>, file: string): Program {
+  const given = module.default
+  if (isProgram(given)) return given
+  const named = Object.keys(module).find((name) => isProgram(module[name]))
+  const fact =
+    named !== undefined
+      ? `${file} exports its program as ${named}, not as its default`
+      : "default" in module
+        ? `the default export of ${file} is ${given === null ? "null" : `a ${typeof given}`}, not a program`
+        : `${file} has no default export`
+  throw new FettleError("PROGRAM_NOT_FOUND", fact, {
+    place: `${file}:1`,
+    ...(named === undefined ? {} : { next: `export default ${named}` }),
+  })
+}
+
+/** Longest time that Node may take to find a syntax error again. */
+const INSPECT_MS = 10_000
+
+/** V8 keeps the place of some syntax errors to itself and prints it only when the error ends Node. Nothing of the file runs. */
+async function inspect(file: string, env: Call["around"]["env"]): Promise<string> {
+  const { stderr } = await runCommand([process.execPath, "--no-warnings", file], {
+    base: env,
+    check: false,
+    timeoutMs: INSPECT_MS,
+  })
+  return Buffer.from(stderr).toString()
+}
+
+/** Our own package's folder. */
+const OWN = realpathSync(fileURLToPath(new URL("../..", import.meta.url)))
+
+/**
+ * Goes on as the Fettle that the program itself imports, where that is not this one: two copies would not know each other's
+ * nodes. Its command line reads the same arguments and ends the process.
+ */
+async function handOver(file: string): Promise<void> {
+  const other = otherCopy(file)
+  if (other === undefined) return
+  await import(pathToFileURL(other).href)
+  process.exit()
+}
+
+/** The command line of another copy; undefined where the program imports this one, or none. */
+function otherCopy(file: string): string | undefined {
+  try {
+    const folder = realpathSync(dirname(createRequire(file).resolve("fettle/package.json")))
+    const main = join(folder, "dist", "cli", "main.js")
+    return folder === OWN || !existsSync(main) ? undefined : main
+  } catch {
+    return undefined
+  }
+}

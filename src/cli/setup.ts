@@ -1,0 +1,41 @@
+import { join, resolve } from "node:path"
+import { builtInKind } from "../run/built-in.ts"
+import type { RunSetup } from "../run/context.ts"
+import { localTools } from "../run/local.ts"
+import { ask } from "./ask.ts"
+import { type Call, countOf, paramsOf } from "./call.ts"
+import type { Loaded } from "./load.ts"
+
+/** Folder of state: as given, or `.fettle` beside the program. */
+export function stateFolderOf(call: Call, folder: string): string {
+  return call.options.state === undefined ? join(folder, ".fettle") : resolve(call.around.cwd, call.options.state)
+}
+
+/** What a command adds to the setup of its run. */
+type Parts = Pick<RunSetup, "subscribers" | "signal" | "stopping" | "stage" | "params">
+
+/** Everything that a run may reach for. @throws FettleError `PARAM_INVALID`, `USAGE` */
+export function setupOf(call: Call, loaded: Loaded, parts: Parts): RunSetup {
+  const { around, options } = call
+  const tools = localTools(loaded.folder, around.env)
+  return {
+    program: loaded.program,
+    stage: options.stage,
+    params: paramsOf(options),
+    stateFolder: stateFolderOf(call, loaded.folder),
+    command: call.command,
+    who: around.who,
+    host: around.host,
+    pid: around.pid,
+    secrets: {
+      env: (name) => around.env[name],
+      run: async (command) => (await tools.run(command, { env: tools.baseEnv, check: true })).stdout,
+      ask: around.canAsk ? (question) => ask(`${question} `, parts.stopping, { hidden: true }) : undefined,
+    },
+    key: around.key,
+    tools,
+    builtIn: builtInKind,
+    parallel: countOf("--parallel", options.parallel, 1),
+    ...parts,
+  }
+}

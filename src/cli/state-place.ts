@@ -1,0 +1,70 @@
+import { existsSync, readdirSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { asFettleError, FettleError } from "../errors.ts"
+import { DEFAULT_STAGE } from "../program/program.ts"
+import { stateFile } from "../run/context.ts"
+import type { StatePlace } from "../run/state-edit.ts"
+import type { Call } from "./call.ts"
+import { findFile, type Loaded, loadProgram } from "./load.ts"
+import { stateFolderOf } from "./setup.ts"
+
+/** Whose state a command is about. */
+export interface Found extends StatePlace {
+  readonly program: string
+  readonly stage: string
+  readonly folder: string
+  /** Undefined where the program cannot be loaded: state can be looked at and mended all the same. */
+  readonly loaded: Loaded | undefined
+}
+
+/**
+ * The state that a command is about: of the program, or, where that cannot be loaded, the only one of its stage in the folder.
+ * @throws FettleError those of loading, where the folder does not say which state is meant; `STAGE_UNKNOWN`
+ */
+export async function findState(call: Call): Promise<Found> {
+  const { around, options, command } = call
+  const stage = options.stage ?? DEFAULT_STAGE
+  const holder = { who: around.who, host: around.host, pid: around.pid, command }
+  try {
+    const loaded = await loadProgram(call)
+    const folder = stateFolderOf(call, loaded.folder)
+    const file = stateFile({ program: loaded.program, stage, stateFolder: folder })
+    refuseUnknown(loaded, stage, file)
+    return { file, holder, program: loaded.program.name, stage, folder, loaded }
+  } catch (thrown) {
+    const folder = stateFolderOf(call, programFolder(call))
+    const program = onlyProgram(folder, stage)
+    if (program === undefined || (thrown instanceof FettleError && thrown.code === "STAGE_UNKNOWN")) throw thrown
+    const { code, fact } = asFettleError(thrown, "PROGRAM_THREW")
+    process.stderr.write(
+      `! The program cannot be loaded (${code}: ${fact.split("\n")[0]}); going on with the state of ${program}.\n`,
+    )
+    return { file: join(folder, `${program}.${stage}.db`), holder, program, stage, folder, loaded: undefined }
+  }
+}
+
+/** A stage that was taken out of the program may still have state. */
+function refuseUnknown({ program }: Loaded, stage: string, file: string): void {
+  if (stage === DEFAULT_STAGE || Object.hasOwn(program.stages, stage) || existsSync(file)) return
+  throw new FettleError(
+    "STAGE_UNKNOWN",
+    `${program.name} has no stage ${JSON.stringify(stage)}, and there is no state of one`,
+    { place: program.place },
+  )
+}
+
+function programFolder({ options, around }: Call): string {
+  try {
+    return dirname(findFile(options.file, around.cwd))
+  } catch {
+    return around.cwd
+  }
+}
+
+function onlyProgram(folder: string, stage: string): string | undefined {
+  const ending = `.${stage}.db`
+  const files = existsSync(folder)
+    ? readdirSync(folder).filter((name) => name.endsWith(ending) && name.length > ending.length)
+    : []
+  return files.length === 1 ? files[0]?.slice(0, -ending.length) : undefined
+}

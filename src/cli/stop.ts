@@ -1,0 +1,42 @@
+/** How a run is ended from outside. */
+export interface Stop {
+  /** Nothing new begins; what is under way finishes and is recorded. */
+  readonly stopping: AbortSignal
+  /** All is abandoned; the journal says what was under way. */
+  readonly signal: AbortSignal
+  /** Stops listening. */
+  end(): void
+}
+
+/** From the second Ctrl-C to the end of the process: enough to tell children to stop, too short to notice. */
+const LEAVE_MS = 50
+/** Exit code of a cancelled run. */
+const CANCELLED = 130
+/** Ctrl-C, a polite kill, and a terminal that was closed. */
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const
+
+/**
+ * Listens for Ctrl-C and SIGTERM: the first stops in order, the second at once.
+ * @param tell says what the first one did
+ */
+export function listenForStop(tell: (text: string) => void): Stop {
+  const stopping = new AbortController()
+  const signal = new AbortController()
+  const stop = (): void => {
+    if (!stopping.signal.aborted) {
+      tell("Stopping: what is under way finishes and is recorded, nothing new begins. Ctrl-C again stops at once.")
+      stopping.abort()
+      return
+    }
+    signal.abort()
+    setTimeout(() => process.exit(CANCELLED), LEAVE_MS)
+  }
+  for (const name of SIGNALS) process.on(name, stop)
+  return {
+    stopping: stopping.signal,
+    signal: signal.signal,
+    end: () => {
+      for (const name of SIGNALS) process.off(name, stop)
+    },
+  }
+}

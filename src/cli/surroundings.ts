@@ -1,0 +1,78 @@
+import { homedir, hostname, userInfo } from "node:os"
+import { join } from "node:path"
+import type { KeyPlaces } from "../secrets/key.ts"
+
+/** What the command line finds around it. Nothing else in Fettle reads the environment or looks at the terminal. */
+export interface Surroundings {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly cwd: string
+  /** user@host, with the person that CI names. */
+  readonly who: string
+  readonly host: string
+  readonly pid: number
+  readonly key: KeyPlaces
+  readonly color: boolean
+  /** Width of the terminal, or as COLUMNS says; where nobody looks, lines are left whole. */
+  readonly columns: () => number
+  /** Standard output is a terminal. */
+  readonly isTTY: boolean
+  /** Somebody can be asked. */
+  readonly canAsk: boolean
+}
+
+/** Who started the run, as the CI systems say it. */
+const CI_ACTORS = [
+  "GITHUB_ACTOR",
+  "GITLAB_USER_LOGIN",
+  "BUILDKITE_BUILD_CREATOR",
+  "CIRCLE_USERNAME",
+  "BUILD_REQUESTEDFOR",
+] as const
+
+/** Columns of a terminal that does not say. */
+const NARROW = 80
+/** Columns of a pipe or a file: who reads them breaks lines as they like. */
+const WIDE = 10_000
+
+export function surroundings(): Surroundings {
+  const { env, stdin, stdout, stderr } = process
+  const isTTY = stdout.isTTY === true
+  return {
+    env,
+    cwd: process.cwd(),
+    who: whoStarts(env),
+    host: hostname(),
+    pid: process.pid,
+    key: { given: env.FETTLE_STATE_KEY, file: join(configuration(env), "fettle", "state.key") },
+    color: hasColor(env, isTTY),
+    columns: () => (isTTY ? stdout.columns : Number(env.COLUMNS)) || (isTTY ? NARROW : WIDE),
+    isTTY,
+    canAsk: stdin.isTTY === true && (isTTY || stderr.isTTY === true),
+  }
+}
+
+function configuration(env: NodeJS.ProcessEnv): string {
+  const home = env.XDG_CONFIG_HOME
+  return home?.startsWith("/") === true ? home : join(env.HOME || homedir(), ".config")
+}
+
+/** NO_COLOR and FORCE_COLOR as their conventions have it: an empty value is no value. */
+function hasColor(env: NodeJS.ProcessEnv, isTTY: boolean): boolean {
+  if (env.NO_COLOR) return false
+  if (env.FORCE_COLOR) return env.FORCE_COLOR !== "0" && env.FORCE_COLOR !== "false"
+  return isTTY && env.TERM !== "dumb"
+}
+
+function whoStarts(env: NodeJS.ProcessEnv): string {
+  const actor = CI_ACTORS.map((name) => env[name]).find((each) => each !== undefined && each !== "")
+  return `${userName(env)}@${hostname()}${actor === undefined ? "" : ` for ${actor}`}`
+}
+
+/** A container may run under a number that has no name. */
+function userName(env: NodeJS.ProcessEnv): string {
+  try {
+    return userInfo().username
+  } catch {
+    return env.USER || String(process.getuid?.() ?? "unknown")
+  }
+}

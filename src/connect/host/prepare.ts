@@ -1,0 +1,133 @@
+import { createHash } from "node:crypto"
+import { asFettleError, FettleError } from "../../errors.ts"
+import type { ChangeItem, ChangeResult, Write } from "../../provider.ts"
+import { Secret } from "../../secrets/secret.ts"
+import { type FileStep, SCRIPT_MAX } from "./change-script.ts"
+import type { AnyHostKind, HostChange, HostClient, HostContent, LocalContent } from "./kind.ts"
+import { lookAtLocal } from "./local-file.ts"
+import type { TarEntry } from "./ustar.ts"
+
+/** One host item of a wave, with its change as data. */
+export interface WaveItem {
+  readonly item: ChangeItem
+  readonly kind: AnyHostKind
+  readonly settle: (result: ChangeResult) => void
+}
+
+/** What preparing needs of the session around it. */
+export interface PrepareContext {
+  readonly client: HostClient
+  /** The plain hash behind a sealed one that was read through this connection. */
+  readonly plainOf: (sealed: string) => string | undefined
+}
+
+/** An item that is on its way. */
+export interface Under {
+  readonly given: WaveItem
+  readonly change: HostChange
+  readonly call: Write<HostClient>
+  /** Its file steps, and the content of those that are puts. */
+  readonly files: readonly { readonly step: FileStep; readonly entry: TarEntry["content"] | undefined }[]
+  readonly slots: readonly { readonly name: string; readonly content: TarEntry["content"] }[]
+  readonly number: number
+}
+
+/** What an item wants done, with contents and expected hashes in the open; settles it where that fails. */
+export async function prepare(given: WaveItem, number: number, context: PrepareContext): Promise<Under | undefined> {
+  const { item, kind, settle } = given
+  try {
+    if (item.signal.aborted) throw asFettleError(item.signal.reason, "CANCELLED", `${item.address} was cancelled`)
+    const call = item.call<HostClient>(context.client)
+    const change = changeOf(item, kind)
+    if (Buffer.byteLength(change.script ?? "") > SCRIPT_MAX)
+      throw new FettleError("INTERNAL", `${kind.kind} made a script of more than ${SCRIPT_MAX} bytes`)
+    const puts = await Promise.all(
+      (change.puts ?? []).map(async (put) => {
+        const { content, sha256 } = await openContent(put.content, call)
+        const owner = put.group === undefined ? (put.owner ?? "") : `${put.owner ?? ""}:${put.group}`
+        const expect = plainHash(put.expect, context)
+        // An attempt that may have come through before is no stranger.
+        return {
+          step: {
+            path: put.path,
+            expect: item.intent.repeated ? `${expect}/${sha256}` : expect,
+            sha256,
+            owner,
+            mode: put.mode,
+          },
+          entry: content,
+        }
+      }),
+    )
+    const removes = (change.removes ?? []).map((each) => ({
+      step: { path: each.path, expect: plainHash(each.expect, context), sha256: undefined, owner: "", mode: "" },
+      entry: undefined,
+    }))
+    const slots = await Promise.all(
+      Object.entries(change.slots ?? {}).map(async ([name, content]) => ({
+        name,
+        content: (await openContent(content, call)).content,
+      })),
+    )
+    return { given, change, call, files: [...puts, ...removes], slots, number }
+  } catch (thrown) {
+    settle({ failed: asFettleError(thrown, "PROVIDER_THREW"), maybe: false })
+    return undefined
+  }
+}
+
+function changeOf(item: ChangeItem, kind: AnyHostKind): HostChange {
+  if (item.action === "delete") return kind.removal(item.seen, item.last)
+  return kind.change({
+    want: item.want,
+    seen: item.seen,
+    change: item.change,
+    last: item.last,
+    token: item.intent.token,
+    repeated: item.intent.repeated,
+  })
+}
+
+async function openContent(
+  content: HostContent,
+  call: Write<HostClient>,
+): Promise<{ content: TarEntry["content"]; sha256: string }> {
+  if (typeof content === "object" && "local" in content) return openLocal(content)
+  const plain =
+    typeof content === "object" && "build" in content
+      ? content.build((secret) => textOf(call.reveal(secret)))
+      : content instanceof Secret
+        ? call.reveal(content)
+        : content
+  const bytes = typeof plain === "string" ? Buffer.from(plain) : plain
+  return { content: bytes, sha256: sha256Of(bytes) }
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value)
+}
+
+async function openLocal({
+  local,
+  sha256,
+  render,
+}: LocalContent): Promise<{ content: TarEntry["content"]; sha256: string }> {
+  const found = await lookAtLocal(local)
+  if ("failed" in found) throw new FettleError("FILE_REFUSED", `the source ${local} cannot be read: ${found.failed}`)
+  const rendered = render === undefined ? undefined : Buffer.from(render(found.text ?? ""))
+  const now = rendered === undefined ? found.sha256 : sha256Of(rendered)
+  if (sha256 !== undefined && now !== sha256)
+    throw new FettleError("STALE", `the source ${local} changed after it was planned`)
+  return { content: rendered ?? { local, sizeBytes: found.sizeBytes }, sha256: now }
+}
+
+function sha256Of(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex")
+}
+
+function plainHash(expect: string, { plainOf }: PrepareContext): string {
+  if (expect === "absent" || expect === "any" || /^[0-9a-f]{64}$/.test(expect)) return expect
+  const plain = plainOf(expect)
+  if (plain === undefined) throw new FettleError("STALE", "its content was not read through this connection")
+  return plain
+}

@@ -1,0 +1,132 @@
+import { createHash } from "node:crypto"
+
+/** What is to happen to one address. */
+export type PlannedAction =
+  | "none"
+  | "create"
+  | "update"
+  | "replace"
+  | "delete"
+  | "run"
+  | "check"
+  /** Its inputs are known only during apply. */
+  | "decide"
+  /** Taken over as it is. */
+  | "adopt"
+  /** Leaves state; nothing is touched. */
+  | "forget"
+  /** State takes over what was observed; nothing is touched. */
+  | "refresh"
+  /** It cannot be changed: see `error`. */
+  | "blocked"
+
+/** Why: what the program says moved, what the world did, or both. */
+export type Cause = "new" | "wanted" | "drift" | "wanted+drift" | "gone" | "left" | "interrupted"
+
+/** One prop that differs; values are printable: secrets by name. */
+export interface PropDiff {
+  readonly name: string
+  readonly from?: string | undefined
+  readonly to?: string | undefined
+}
+
+export interface PlannedError {
+  readonly code: string
+  readonly fact: string
+  readonly next: string
+  readonly place?: string | undefined
+  readonly cause?: string | undefined
+}
+
+/** One entry of a plan. */
+export interface PlannedChange {
+  readonly address: string
+  readonly type: "resource" | "lookup" | "task" | "check" | "each"
+  readonly kind: string
+  readonly action: PlannedAction
+  readonly because: string
+  readonly cause?: Cause | undefined
+  readonly connection?: string | undefined
+  readonly id?: string | undefined
+  readonly place?: string | undefined
+  readonly order?: "create-first" | "delete-first" | undefined
+  readonly props?: readonly PropDiff[] | undefined
+  /** Outputs that moved in the world since they were recorded. */
+  readonly drift?: readonly PropDiff[] | undefined
+  /** Unified lines. */
+  readonly text?: string | undefined
+  /** The address it had. */
+  readonly from?: string | undefined
+  readonly error?: PlannedError | undefined
+}
+
+/** What a plan was made from. */
+export interface Bound {
+  readonly program: string
+  readonly state: string
+  readonly world: string
+}
+
+/** A plan: plain data, hashed, saved, approved, replayed. */
+export interface Plan {
+  readonly format: 1
+  readonly program: string
+  readonly stage: string
+  readonly params: Readonly<Record<string, string | number | boolean>>
+  readonly options: PlanOptions
+  /** Everything that is not "none", needs first; deletes last. */
+  readonly changes: readonly PlannedChange[]
+  /** How many addresses there are in all. */
+  readonly total: number
+  readonly bound?: Bound | undefined
+  readonly hash: string
+}
+
+/** What may be asked of a plan. */
+export interface PlanOptions {
+  /** Only these addresses and what they need. */
+  readonly targets?: readonly string[]
+  /** Replace these even though nothing asks for it. */
+  readonly replace?: readonly string[]
+  /** Run these tasks even though nothing changed. */
+  readonly force?: readonly string[]
+  /** Take over what is at these addresses though Fettle did not make it. */
+  readonly adopt?: readonly string[]
+  /** Only bring state up to what is observed. */
+  readonly refreshOnly?: boolean
+  /** Delete everything. */
+  readonly destroy?: boolean
+  readonly expectAbsent?: number
+  readonly expectDeletes?: number
+  /** Only checks are asked. */
+  readonly verifyOnly?: boolean
+}
+
+/** The hash over what a plan would do. */
+export function hashOf(value: unknown): string {
+  return createHash("sha256").update(JSON.stringify(value)).digest("hex")
+}
+
+/** Actions that change the world or state: what makes `plan --check` say 2. */
+const PENDING: ReadonlySet<PlannedAction> = new Set([
+  "create",
+  "update",
+  "replace",
+  "delete",
+  "run",
+  "decide",
+  "adopt",
+  "forget",
+  "refresh",
+])
+
+export function isPending(change: Pick<PlannedChange, "action">): boolean {
+  return PENDING.has(change.action)
+}
+
+/** How many changes of each action a plan has. */
+export function countsOf(changes: readonly Pick<PlannedChange, "action">[]): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {}
+  for (const change of changes) counts[change.action] = (counts[change.action] ?? 0) + 1
+  return counts
+}

@@ -1,0 +1,6 @@
+export type { HostClient } from "./connect/host/kind.ts"
+export { type LocalOptions, local } from "./connect/host/local.ts"
+export { directory } from "./providers/host/directory.ts"
+export { file } from "./providers/host/file.ts"
+export { link } from "./providers/host/link.ts"
+export { hostProcess as process } from "./providers/host/process.ts"

@@ -1,0 +1,187 @@
+import { FettleError } from "../errors.ts"
+import type { PlannedChange, PlanOptions } from "../events/plan.ts"
+import type { Address } from "../program/address.ts"
+import { holdsUnknown, isPlain, resolve, secretsIn, UNKNOWN } from "../program/output.ts"
+import { parseProps } from "../program/props.ts"
+import { encode } from "../state/encode.ts"
+import type { Row } from "../state/store.ts"
+import { blocked, describe, goneButRecorded, headOf, isForeign, providerSays } from "./compare.ts"
+import type { Engine } from "./engine.ts"
+import { settle } from "./settle.ts"
+import { isAbsent, isPresent, NOTHING, type Work } from "./work.ts"
+
+/** The works of a plan by address. */
+export type Works = ReadonlyMap<Address, Work>
+
+/** Props with all outputs that are known by now; secrets opened. UNKNOWN stands where one is not known. */
+export async function resolveProps(work: Work, works: Works, engine: Engine, optimistic: boolean): Promise<unknown> {
+  const declaration = work.declaration
+  if (declaration === undefined) return undefined
+  const resolved = declaration.complete
+    ? declaration.props
+    : resolve(declaration.props, (node, key) => outputOf(works.get(node), key, optimistic))
+  const unknown = !declaration.complete && holdsUnknown(resolved)
+  const parsed =
+    declaration.complete || unknown ? resolved : parseProps(work.provider, resolved, work.address, declaration.place)
+  const secrets = secretsIn(parsed)
+  if (secrets.length > 0) await Promise.all(secrets.map((secret) => engine.box.open(secret)))
+  return parsed
+}
+
+/** An output of another node: as known now, or before its turn as recorded or predicted. */
+function outputOf(work: Work | undefined, key: string, optimistic: boolean): unknown {
+  if (work === undefined) return UNKNOWN
+  if (key in work.known) return work.known[key]
+  if (!optimistic) return UNKNOWN
+  const recorded = work.last?.outputs as Record<string, unknown> | undefined
+  if (recorded !== undefined && key in recorded) return recorded[key]
+  const predicted = work.want === undefined ? NOTHING : predictedOf(work)
+  return key in predicted ? predicted[key] : UNKNOWN
+}
+
+/** The id of a thing, from whatever props are known; undefined where it cannot be told yet. */
+export function idFrom(work: Work, props: unknown): string | undefined {
+  try {
+    const id: unknown = work.provider.id(props)
+    return typeof id === "string" ? id : (work.id ?? work.row?.id)
+  } catch {
+    return work.id ?? work.row?.id
+  }
+}
+
+/** Whether what was read still answers the question that the props ask now. */
+export function needsReread(work: Work, props: unknown, id: string | undefined): boolean {
+  if (work.seen === undefined || id !== work.id) return true
+  return work.want !== props && (work.want === undefined || encode(work.want) !== encode(props))
+}
+
+/** Decides what is to happen to a declared node whose needs are decided and whose read has been answered. */
+export function decide(work: Work, options: PlanOptions, engine: Engine): PlannedChange {
+  const declaration = work.declaration
+  const seen = work.seen
+  if (seen !== undefined && "failed" in seen)
+    return blocked(
+      work,
+      new FettleError(seen.failed.code === "TARGET_CHANGED" ? "TARGET_CHANGED" : "READ_FAILED", seen.failed.fact, {
+        cause: seen.failed,
+        ...nextOf(seen.failed),
+      }),
+    )
+  const waits = settle(work, engine.now())
+  if (waits !== undefined) return blocked(work, waits)
+  if (declaration?.type === "lookup") return lookUp(work)
+  if (isForeign(work) && options.adopt?.includes(work.address) !== true)
+    return blocked(
+      work,
+      new FettleError("FOREIGN", `${work.address}: ${work.id ?? "it"} is already there and Fettle did not make it`, {
+        next: `fettle adopt '${work.address}' takes it over; or set adopt: true; or choose another id`,
+      }),
+    )
+  const said = providerSays(work)
+  const change =
+    options.replace?.includes(work.address) === true && said.action !== "create"
+      ? { action: "replace" as const, props: [], because: "asked for with --replace" }
+      : said
+  work.change = change
+  if (change.action === "replace" && (declaration?.options.protect === true || work.row?.protect === true))
+    return blocked(
+      work,
+      new FettleError("PROTECTED", `${work.address} is protected and would be replaced: ${change.because}`),
+    )
+  work.known = knownOutputs(work)
+  return work.former === undefined ? describe(work, change) : replaced(work, describe(work, change))
+}
+
+/** The entry of a thing that gets another id: made anew under it, then the old one deleted. */
+function replaced(work: Work, made: PlannedChange): PlannedChange {
+  const former = work.former as Row
+  const because = `its id changes from ${former.id} to ${work.id}`
+  if (former.protect)
+    return blocked(work, new FettleError("PROTECTED", `${work.address} is protected and would be replaced: ${because}`))
+  return { ...made, action: "replace", order: "create-first", because, cause: "wanted" }
+}
+
+function nextOf(error: FettleError): { next?: string } {
+  return error.next === "" ? {} : { next: error.next }
+}
+
+function lookUp(work: Work): PlannedChange {
+  if (isAbsent(work.seen))
+    return blocked(
+      work,
+      new FettleError("LOOKUP_ABSENT", `${work.address} found nothing${work.id === undefined ? "" : ` at ${work.id}`}`),
+    )
+  work.known = isPresent(work.seen) ? (work.seen.outputs as Record<string, unknown>) : NOTHING
+  work.change = { action: "none" }
+  return { ...headOf(work), action: "none", because: "read only" }
+}
+
+/** Outputs that can be relied on before the change is made. */
+function knownOutputs(work: Work): Readonly<Record<string, unknown>> {
+  const action = work.change?.action
+  const seen = isPresent(work.seen) ? (work.seen.outputs as Record<string, unknown>) : NOTHING
+  if (action === "none") return seen
+  if (action === "create" || action === "replace") return predictedOf(work)
+  if (action !== "update") return NOTHING
+  const stable = Object.fromEntries(
+    (work.provider.stable ?? []).filter((key) => key in seen).map((key) => [key, seen[key]]),
+  )
+  return { ...stable, ...predictedOf(work) }
+}
+
+function predictedOf(work: Work): Readonly<Record<string, unknown>> {
+  if (work.provider.predict === undefined || holdsUnknown(work.want)) return NOTHING
+  const predicted = work.provider.predict(work.want)
+  return isPlain(predicted) ? predicted : NOTHING
+}
+
+/** A node whose inputs are not known yet: decided as a whole during apply. */
+export function undecided(work: Work, works: Works): PlannedChange {
+  const needs = (work.declaration?.needs ?? []).filter((need) => works.get(need)?.planned?.action !== "none")
+  work.known = stableOf(work)
+  return {
+    ...headOf(work),
+    action: "decide",
+    because: `its inputs come from ${needs.slice(0, 3).join(", ") || "another node"}${needs.length > 3 ? ` and ${needs.length - 3} more` : ""}`,
+  }
+}
+
+function stableOf(work: Work): Readonly<Record<string, unknown>> {
+  if (!isPresent(work.seen)) return NOTHING
+  const seen = work.seen.outputs as Record<string, unknown>
+  return Object.fromEntries((work.provider.stable ?? []).filter((key) => key in seen).map((key) => [key, seen[key]]))
+}
+
+/** What is left of a thing that is recorded and no longer declared. */
+export function decideLeaving(work: Work, engine: Engine): PlannedChange {
+  const { row, seen } = work
+  if (seen !== undefined && "failed" in seen)
+    return blocked(
+      work,
+      new FettleError("READ_FAILED", seen.failed.fact, { cause: seen.failed, ...nextOf(seen.failed) }),
+    )
+  const waits = settle(work, engine.now())
+  if (waits !== undefined) return blocked(work, waits)
+  if (work.provider.leavesNothing === true)
+    return { ...headOf(work), action: "forget", because: "left the program", cause: "left" }
+  if (row?.retain === true)
+    return { ...headOf(work), action: "forget", because: "left the program; retained", cause: "left" }
+  if (goneButRecorded(work))
+    return { ...headOf(work), action: "forget", because: "left the program; already gone", cause: "left" }
+  if (row?.owned === false)
+    return {
+      ...headOf(work),
+      action: "forget",
+      because: "left the program; it was not made by Fettle, so it stays",
+      cause: "left",
+    }
+  if (row?.protect === true)
+    return blocked(work, new FettleError("PROTECTED", `${work.address} is protected and left the program`))
+  if (isAbsent(seen)) return { ...headOf(work), action: "forget", because: "never made", cause: "interrupted" }
+  return {
+    ...headOf(work),
+    action: "delete",
+    because: row?.deposed === "" ? "left the program" : "replaced; the old one remains",
+    cause: "left",
+  }
+}

@@ -1,0 +1,38 @@
+import type { Emit } from "../events/events.ts"
+import type { AnyProvider, Connection, Driver } from "../provider.ts"
+import type { SecretBox } from "../secrets/box.ts"
+import type { DataKey } from "../secrets/key.ts"
+
+/** A provider with the connection it works through: how tasks and checks are run. */
+export interface Runner {
+  readonly provider: AnyProvider
+  readonly connection: Connection
+}
+
+/** What a run has: passed in, so that no room reaches for it. */
+export interface Engine {
+  readonly signal: AbortSignal
+  readonly emit: Emit
+  readonly box: SecretBox
+  readonly key: DataKey
+  readonly runners: { readonly task: Runner; readonly check: Runner }
+  /** The driver of kinds that need no connection. */
+  readonly unconnected: Driver
+  /** Runs a `finally` command; rejects where it fails. */
+  readonly runCommand: (command: readonly string[], log: (text: string) => void) => Promise<void>
+  /** Text with every secret that is known by now replaced. */
+  readonly redact: (text: string) => string
+  /** The same for bytes that come in pieces: a secret cut by a border is found, too. */
+  readonly redactStream: () => { write(chunk: Uint8Array): Uint8Array; end(): Uint8Array }
+  /** Resolves a kind that only state names; undefined where nothing knows it. */
+  readonly builtIn: (kind: string) => Promise<AnyProvider | undefined>
+  readonly now: () => number
+  /** Most changes under way at once. */
+  readonly parallel: number
+}
+
+/** Limit of one call where neither node nor kind says otherwise: long enough for any API, short enough to be noticed. */
+export const CALL_TIMEOUT_MS = 60_000
+
+/** Limit of a read of everything behind one connection. */
+export const READ_TIMEOUT_MS = 120_000

@@ -1,0 +1,389 @@
+import { FettleError } from "../errors.ts"
+import { type Bound, hashOf, isPending, type Plan, type PlannedChange, type PlanOptions } from "../events/plan.ts"
+import type { Address } from "../program/address.ts"
+import type { EachProps } from "../program/each.ts"
+import { holdsUnknown, resolve, UNKNOWN } from "../program/output.ts"
+import type { Params } from "../program/program.ts"
+import type { Scope } from "../program/scope.ts"
+import { encode } from "../state/encode.ts"
+import type { Snapshot } from "../state/store.ts"
+import { type Collected, collect, expandEach } from "./collect.ts"
+import { blocked, driftOf, errorOf, headOf } from "./compare.ts"
+import { decide, decideLeaving, idFrom, needsReread, resolveProps, undecided } from "./decide.ts"
+import type { Engine } from "./engine.ts"
+import { guard } from "./guards.ts"
+import { readAll } from "./read.ts"
+import type { Sessions } from "./sessions.ts"
+import { isPresent, NOTHING, type Work } from "./work.ts"
+
+/** A plan, and beside it what apply needs that is not data: opened props, connections, what was read. */
+export interface Planned {
+  readonly plan: Plan
+  readonly scope: Scope
+  readonly works: ReadonlyMap<Address, Work>
+  /** Needs first. */
+  readonly order: readonly Address[]
+  readonly leaving: readonly Work[]
+  /** True where an each could not be expanded yet: plan again when its list is known. */
+  readonly partial: boolean
+  readonly snapshot: Snapshot
+}
+
+export interface PlanRequest {
+  readonly scope: Scope
+  readonly program: string
+  readonly stage: string
+  readonly params: Params
+  readonly snapshot: Snapshot
+  readonly options: PlanOptions
+}
+
+/**
+ * Compares what is declared with what is there. Reads the world, writes nothing.
+ * @throws FettleError of graph, guards and secrets; what goes wrong with one node is an entry of the plan
+ */
+export async function makePlan(request: PlanRequest, sessions: Sessions, engine: Engine): Promise<Planned> {
+  engine.emit({ type: "plan.started", nodes: request.scope.declarations.size })
+  const scope = request.options.destroy === true ? { ...request.scope, declarations: new Map() } : request.scope
+  const { collected, unknownEach } = await observe(scope, request, sessions, engine)
+  const everything = [...collected.works.values(), ...collected.leaving]
+  if (request.options.refreshOnly === true) onlyRefresh(everything)
+  guard(everything, request.options)
+  const plan = asPlan(request, collected, everything)
+  engine.emit({ type: "plan.made", plan })
+  return {
+    plan,
+    scope,
+    works: collected.works,
+    order: collected.graph.order,
+    leaving: collected.leaving,
+    partial: unknownEach.length > 0,
+    snapshot: request.snapshot,
+  }
+}
+
+/** Collects, reads and decides; again for the nodes of each(…) whose lists became known on the way. */
+async function observe(
+  scope: Scope,
+  request: PlanRequest,
+  sessions: Sessions,
+  engine: Engine,
+): Promise<{ collected: Collected; unknownEach: readonly string[] }> {
+  const expanded = new Set<Address>()
+  let collected: Collected | undefined
+  let unknownEach = expandEach(scope, (props) => listOf(props, undefined), expanded)
+  for (;;) {
+    const before = collected
+    collected = await collect(scope, request.snapshot, engine, unknownEach)
+    if (before !== undefined)
+      for (const [address, work] of before.works) if (collected.works.has(address)) collected.works.set(address, work)
+    await decideAll(collected, request.options, sessions, engine)
+    const nodes = scope.declarations.size
+    const known = collected
+    unknownEach = expandEach(scope, (props) => listOf(props, known.works), expanded)
+    if (scope.declarations.size === nodes && expanded.size === 0) break
+    if (scope.declarations.size === nodes) break
+  }
+  return { collected, unknownEach }
+}
+
+function listOf(props: EachProps, works: ReadonlyMap<Address, Work> | undefined): readonly unknown[] | undefined {
+  const items = resolve(props.items, (node, key) => works?.get(node)?.known[key] ?? UNKNOWN)
+  return holdsUnknown(items) || !Array.isArray(items) ? undefined : items
+}
+
+async function decideAll(
+  collected: Collected,
+  options: PlanOptions,
+  sessions: Sessions,
+  engine: Engine,
+): Promise<void> {
+  const wanted = selected(collected, options)
+  const nodes = collected.graph.order
+    .map((address) => collected.works.get(address) as Work)
+    .filter((work) => work.planned === undefined)
+  for (const work of nodes) if (!wanted.has(work.address)) skip(work)
+  const pending = nodes.filter((work) => work.planned === undefined)
+  await prepare(pending, collected.works, engine)
+  const first = pending.filter((work) => isReadable(work))
+  const leaving =
+    wanted.size === collected.works.size || (options.targets ?? []).length > 0
+      ? collected.leaving.filter(
+          (work) =>
+            work.planned === undefined && (options.targets === undefined || options.targets.includes(work.address)),
+        )
+      : []
+  await readAll(
+    [...first, ...leaving].filter((work) => work.seen === undefined),
+    sessions,
+    engine,
+  )
+  for (const work of leaving) work.planned = decideLeaving(work, engine)
+  await decideNodes(pending, collected.works, options, sessions, engine)
+}
+
+/** Ids and props as far as they can be told before anything is read: from recorded and predicted outputs. */
+async function prepare(pending: readonly Work[], works: ReadonlyMap<Address, Work>, engine: Engine): Promise<void> {
+  for (const work of pending) {
+    if (work.declaration?.type === "each" || work.declaration?.type === "check") continue
+    try {
+      const props = await resolveProps(work, works, engine, true)
+      work.id = idFrom(work, props)
+      if (!holdsUnknown(props)) splitMoved(work, work.id)
+      work.want = holdsUnknown(props) ? undefined : props
+    } catch (thrown) {
+      work.error =
+        thrown instanceof FettleError ? thrown : new FettleError("PROPS_INVALID", String(thrown), { cause: thrown })
+    }
+  }
+}
+
+function isReadable(work: Work): boolean {
+  if (work.error !== undefined || work.declaration?.type === "each" || work.declaration?.type === "check") return false
+  return work.want !== undefined || work.id !== undefined || work.row !== undefined
+}
+
+/** Goes through the nodes, needs first; what must be read anew with better props waits for the next round. */
+async function decideNodes(
+  nodes: readonly Work[],
+  works: ReadonlyMap<Address, Work>,
+  options: PlanOptions,
+  sessions: Sessions,
+  engine: Engine,
+): Promise<void> {
+  let pending = nodes
+  for (let round = 0; pending.length > 0; round += 1) {
+    if (round > nodes.length) throw new FettleError("INTERNAL", `${pending[0]?.address} names another id each time it is read`)
+    const reread: Work[] = []
+    const later: Work[] = []
+    const waiting = new Set<Address>()
+    for (const work of pending) {
+      if (
+        work.declaration?.needs.some((need) => waiting.has(need)) === true ||
+        (await decideOne(work, works, options, engine)) === "reread"
+      ) {
+        if (work.declaration?.needs.some((need) => waiting.has(need)) !== true) reread.push(work)
+        waiting.add(work.address)
+        later.push(work)
+      }
+    }
+    if (reread.length === 0) return
+    await readAll(reread, sessions, engine)
+    pending = later
+  }
+}
+
+async function decideOne(
+  work: Work,
+  works: ReadonlyMap<Address, Work>,
+  options: PlanOptions,
+  engine: Engine,
+): Promise<"decided" | "reread"> {
+  const held = holder(work, works)
+  if (held !== undefined) {
+    work.planned = {
+      ...headOf(work),
+      action: "blocked",
+      because: `waits for ${held.address}`,
+      error: errorOf(held.error as FettleError),
+    }
+    work.error = held.error
+    return "decided"
+  }
+  if (work.declaration?.type === "each") return decideEach(work, works)
+  let props: unknown
+  try {
+    props = await resolveProps(work, works, engine, false)
+  } catch (thrown) {
+    work.planned = blocked(
+      work,
+      thrown instanceof FettleError ? thrown : new FettleError("PROPS_INVALID", String(thrown), { cause: thrown }),
+    )
+    return "decided"
+  }
+  work.error = undefined
+  if (holdsUnknown(props)) work.want = undefined
+  else if (work.declaration?.type === "check") return planCheck(work, props)
+  else {
+    const id = idFrom(work, props)
+    splitMoved(work, id)
+    if (needsReread(work, props, id)) {
+      work.id = id
+      work.want = props
+      return "reread"
+    }
+    work.want = props
+  }
+  if (work.want === undefined && work.declaration?.type === "check") return planCheck(work, undefined)
+  work.planned = work.want === undefined ? undecided(work, works) : decide(work, options, engine)
+  if (options.verifyOnly === true) return observeOnly(work)
+  if (work.planned.action === "none" && work.provider.followsNeeds === true) followNeeds(work, works)
+  if (options.force?.includes(work.address) === true && work.planned.action !== "blocked") forceRun(work)
+  return "decided"
+}
+
+/** What it reads may be made by a node that changes: only its turn can tell. */
+function followNeeds(work: Work, works: ReadonlyMap<Address, Work>): void {
+  const changes = (need: Address): boolean => isPending(works.get(need)?.planned ?? { action: "none" })
+  const mover = work.declaration?.needs.find(changes)
+  if (mover === undefined) return
+  work.known = NOTHING
+  work.planned = { ...headOf(work), action: "decide", because: `it looks at what ${mover} makes` }
+}
+
+/** A thing whose id is no longer the recorded one is another thing: the new one is made, then the old one deleted. */
+function splitMoved(work: Work, id: string | undefined): void {
+  if (
+    work.row?.id === undefined ||
+    id === undefined ||
+    work.row.id === id ||
+    work.declaration?.type !== "resource" ||
+    work.provider.idOf !== undefined
+  )
+    return
+  work.former = work.row
+  work.row = undefined
+  work.last = undefined
+}
+
+/** The need that keeps a node from being changed, if there is one. */
+function holder(work: Work, works: ReadonlyMap<Address, Work>): Work | undefined {
+  for (const need of work.declaration?.needs ?? []) {
+    const other = works.get(need)
+    if (other?.planned?.action === "blocked") return other
+  }
+  return undefined
+}
+
+/** Where only checks are asked, everything else is only looked at. */
+function observeOnly(work: Work): "decided" {
+  work.known = isPresent(work.seen)
+    ? (work.seen.outputs as Record<string, unknown>)
+    : ((work.last?.outputs as Record<string, unknown> | undefined) ?? NOTHING)
+  work.planned = { ...headOf(work), action: "none", because: "only checks are asked" }
+  work.change = { action: "none" }
+  return "decided"
+}
+
+function decideEach(work: Work, works: ReadonlyMap<Address, Work>): "decided" {
+  const items = listOf(work.declaration?.props as EachProps, works)
+  work.planned =
+    items === undefined
+      ? {
+          ...headOf(work),
+          action: "decide",
+          because: "its list is known only during apply; what is recorded of it is kept",
+        }
+      : { ...headOf(work), action: "none", because: `${items.length} items` }
+  work.change = { action: "none" }
+  return "decided"
+}
+
+function planCheck(work: Work, props: unknown): "decided" {
+  work.want = props
+  work.change = { action: "check" }
+  work.known = NOTHING
+  work.planned = { ...headOf(work), action: "check", because: "asked at every apply" }
+  return "decided"
+}
+
+function forceRun(work: Work): void {
+  if (work.declaration?.type !== "task") return
+  work.change = { action: "run", because: "asked for with --force" }
+  work.known = NOTHING
+  work.planned = { ...(work.planned as PlannedChange), action: "run", because: "asked for with --force" }
+}
+
+/** Addresses that a plan is about: all, or the targets and what they need. @throws FettleError `TARGET_UNKNOWN` */
+function selected(collected: Collected, options: PlanOptions): ReadonlySet<Address> {
+  for (const name of [
+    ...(options.targets ?? []),
+    ...(options.replace ?? []),
+    ...(options.adopt ?? []),
+    ...(options.force ?? []),
+  ])
+    if (!collected.works.has(name as Address) && !collected.leaving.some((work) => work.address === name))
+      throw new FettleError("TARGET_UNKNOWN", `${name} is neither declared nor recorded`)
+  const roots =
+    options.verifyOnly === true
+      ? [...collected.works.values()].filter((work) => work.declaration?.type === "check").map((work) => work.address)
+      : options.targets
+  if (roots === undefined) return new Set(collected.works.keys())
+  const wanted = new Set<Address>()
+  const queue = [...roots] as Address[]
+  for (let address = queue.pop(); address !== undefined; address = queue.pop()) {
+    if (wanted.has(address)) continue
+    wanted.add(address)
+    queue.push(...(collected.graph.nodes.get(address)?.needs ?? []))
+  }
+  return wanted
+}
+
+function skip(work: Work): void {
+  work.planned = { ...headOf(work), action: "none", because: "not a target" }
+  work.known = (work.last?.outputs as Record<string, unknown> | undefined) ?? NOTHING
+}
+
+/** Turns every change into "state takes over what is observed". */
+function onlyRefresh(works: readonly Work[]): void {
+  for (const work of works) {
+    if (work.planned === undefined || work.planned.action === "blocked") continue
+    const drift = work.row === undefined ? [] : driftOf(work)
+    const gone = work.row !== undefined && work.seen !== undefined && "absent" in work.seen
+    work.planned =
+      drift.length > 0 || gone
+        ? {
+            ...headOf(work),
+            action: gone ? "forget" : "refresh",
+            because: gone ? "it is gone" : "it moved since it was recorded",
+            drift,
+          }
+        : { ...headOf(work), action: "none", because: "only state is refreshed" }
+  }
+}
+
+function asPlan(request: PlanRequest, collected: Collected, works: readonly Work[]): Plan {
+  const changes = works
+    .map((work) => work.planned)
+    .filter((planned): planned is PlannedChange => planned !== undefined && planned.action !== "none")
+  for (const { row, error } of collected.stranded)
+    changes.push({
+      address: row.address,
+      type: "resource",
+      kind: row.kind,
+      connection: row.connection,
+      action: "blocked",
+      because: "stranded",
+      error: errorOf(error),
+    })
+  const { program, stage, params, options } = request
+  const body = { format: 1 as const, program, stage, params, options, changes, total: works.length }
+  return { ...body, hash: hashOf(body) }
+}
+
+/** What a plan was made from, as hashes: the declarations, the rows, and all that was read. */
+export function bind(planned: Planned): Plan {
+  const program = hashOf(
+    [...planned.scope.declarations.values()].map((each) => [each.address, each.type, each.needs, String(each.place)]),
+  )
+  const state = hashOf([planned.snapshot.serial, planned.snapshot.rows.length])
+  const world = hashOf(
+    [...planned.works.values(), ...planned.leaving].map((work) => [
+      work.address,
+      work.want === undefined ? null : encode(work.want),
+      seenText(work),
+    ]),
+  )
+  const bound: Bound = { program, state, world }
+  return { ...planned.plan, bound }
+}
+
+function seenText(work: Work): string {
+  if (!isPresent(work.seen)) return work.seen === undefined ? "unread" : "absent" in work.seen ? "absent" : "failed"
+  const outputs = work.seen.outputs as Record<string, unknown>
+  if (work.provider.followsNeeds === true) return encode(outputs)
+  const lasting = Object.fromEntries(
+    Object.entries(outputs).filter(([key]) => work.provider.volatile?.includes(key) !== true),
+  )
+  return encode(lasting)
+}

@@ -1,0 +1,92 @@
+import { asFettleError, FettleError } from "../errors.ts"
+import type { Address } from "../program/address.ts"
+import type { Connection, Driver, Key, ReadItem, Seen } from "../provider.ts"
+import { type Engine, READ_TIMEOUT_MS } from "./engine.ts"
+import type { Sessions } from "./sessions.ts"
+import type { Work } from "./work.ts"
+
+export function driverOf(work: Pick<Work, "connection">, sessions: Sessions, engine: Engine): Promise<Driver> {
+  return work.connection === undefined ? Promise.resolve(engine.unconnected) : sessions.driver(work.connection)
+}
+
+/** Reads all of `works` in one call per connection and notes what was seen. A key without an answer is a failure. */
+export async function readAll(works: readonly Work[], sessions: Sessions, engine: Engine): Promise<void> {
+  const byConnection = new Map<Connection | undefined, Work[]>()
+  for (const work of works) {
+    const known = byConnection.get(work.connection)
+    if (known === undefined) byConnection.set(work.connection, [work])
+    else known.push(work)
+  }
+  await Promise.all([...byConnection].map(([connection, group]) => readGroup(connection, group, sessions, engine)))
+}
+
+async function readGroup(
+  connection: Connection | undefined,
+  works: readonly Work[],
+  sessions: Sessions,
+  engine: Engine,
+): Promise<void> {
+  const started = engine.now()
+  const answers = await ask(works, sessions, engine)
+  for (const work of works) {
+    work.seen = answers instanceof FettleError ? { failed: answers } : (answers.get(work.address) ?? silent(work))
+    work.readAt = started
+    if ("id" in work.seen && work.seen.id !== undefined) work.id = work.seen.id
+  }
+  engine.emit({
+    type: "plan.read",
+    connection: connection?.name ?? "",
+    items: works.length,
+    durationMs: engine.now() - started,
+  })
+}
+
+async function ask(
+  works: readonly Work[],
+  sessions: Sessions,
+  engine: Engine,
+): Promise<ReadonlyMap<Address, Seen<unknown>> | FettleError> {
+  const timeout = new AbortController()
+  const timer = setTimeout(() => timeout.abort(), READ_TIMEOUT_MS)
+  const signal = AbortSignal.any([engine.signal, timeout.signal])
+  try {
+    const driver = await driverOf(works[0] as Work, sessions, engine)
+    const reading = driver.read(works.map(itemOf), {
+      signal,
+      seal: (sha256) => engine.key.fingerprintOfHash(sha256),
+      secret: (name, value) => engine.box.wrap(name, value),
+    })
+    return await Promise.race([reading, aborted(signal, engine)])
+  } catch (thrown) {
+    return asFettleError(thrown, "READ_FAILED")
+  } finally {
+    clearTimeout(timer)
+    timeout.abort()
+  }
+}
+
+function aborted(signal: AbortSignal, engine: Engine): Promise<never> {
+  return new Promise((_, reject) => {
+    const fail = (): void =>
+      reject(
+        engine.signal.aborted
+          ? new FettleError("CANCELLED", "cancelled while reading")
+          : new FettleError("TIMEOUT", `no answer within ${READ_TIMEOUT_MS / 1000} s`),
+      )
+    if (signal.aborted) fail()
+    else signal.addEventListener("abort", fail, { once: true })
+  })
+}
+
+function itemOf(work: Work): ReadItem {
+  const key: { -readonly [K in keyof Key<unknown, unknown>]: Key<unknown, unknown>[K] } = { address: work.address }
+  if (work.id !== undefined) key.id = work.id
+  if (work.want !== undefined) key.want = work.want
+  if (work.last !== undefined) key.last = work.last
+  if (work.open.length > 0) key.open = work.open.map((each) => each.token)
+  return { provider: work.provider, key }
+}
+
+function silent(work: Work): Seen<unknown> {
+  return { failed: new FettleError("READ_SILENT", `${work.provider.kind} gave no answer for ${work.address}`) }
+}

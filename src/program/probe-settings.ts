@@ -1,0 +1,162 @@
+import { z } from "zod"
+import { Secret } from "../secrets/secret.ts"
+
+/** A regular expression as data. */
+const pattern = z
+  .strictObject({ regex: z.string(), flags: z.string().default("") })
+  .refine(({ regex, flags }) => compiles(regex, flags), { error: "this regular expression does not compile" })
+
+/** What a value must be, as data. A plain value means: equal to it. */
+const expected = z.union(
+  [
+    z.union([z.string(), z.number(), z.boolean(), z.null()]),
+    pattern,
+    z.strictObject({
+      equals: z.unknown().optional(),
+      not: z.unknown().optional(),
+      min: z.number().optional(),
+      max: z.number().optional(),
+      contains: z.string().optional(),
+      matches: pattern.optional(),
+      exists: z.boolean().optional(),
+    }),
+  ],
+  { error: "expected a value, a regular expression, or some of { equals, not, min, max, contains, matches, exists }" },
+)
+
+const text = z.union([z.string(), z.instanceof(Secret)], {
+  error: "expected a string or a secret",
+}) as unknown as z.ZodType<string | Secret<string>>
+const expectations = z.record(z.string(), expected)
+const timeoutMs = z.number().int().positive().optional()
+const duration = z.union([z.number().nonnegative(), z.string().regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/)], {
+  error: "expected a duration such as 250ms, 30s or 5m",
+})
+const count = z.number().nonnegative()
+
+/** The settings of each probe. What may be secret says so; everything may be an output of a node. */
+export const probeSchemas = {
+  http: z.strictObject({
+    probe: z.literal("http"),
+    method: z
+      .string()
+      .regex(/^[A-Z]+$/, "expected a method such as GET")
+      .default("GET"),
+    url: text,
+    headers: z.record(z.string(), text).default({}),
+    body: text.optional(),
+    redirects: z.number().int().min(0).max(20).default(0),
+    maxBodyBytes: z.number().int().positive().default(1_048_576), // 1 MiB: a health page is smaller, a flood is not kept
+    ca: z.string().optional(),
+    timeoutMs,
+    expect: z
+      .strictObject({
+        status: expected.default({ min: 200, max: 299 }),
+        headers: expectations.optional(),
+        json: expectations.optional(),
+        body: expected.optional(),
+        maxLatencyMs: count.optional(),
+        minCertificateDays: count.optional(),
+      })
+      .default({ status: { min: 200, max: 299 } }),
+  }),
+  tcp: z.strictObject({
+    probe: z.literal("tcp"),
+    host: z.string().min(1),
+    port: z.number().int().min(1).max(65_535),
+    send: text.optional(),
+    banner: expected.optional(),
+    maxLatencyMs: count.optional(),
+    timeoutMs,
+  }),
+  command: z.strictObject({
+    probe: z.literal("command"),
+    command: z.array(text).min(1),
+    cwd: z.string().optional(),
+    env: z.record(z.string(), text).default({}),
+    input: text.optional(),
+    timeoutMs,
+    expect: z
+      .strictObject({ exitCode: expected.default(0), stdout: expected.optional(), stderr: expected.optional() })
+      .default({ exitCode: 0 }),
+  }),
+  file: z.strictObject({
+    probe: z.literal("file"),
+    path: z.string().min(1),
+    content: expected.optional(),
+    json: expectations.optional(),
+    mode: z
+      .string()
+      .regex(/^[0-7]{3,4}$/, "expected an octal mode such as 0640")
+      .optional(),
+    maxAge: duration.optional(),
+    sizeBytes: expected.optional(),
+    timeoutMs,
+  }),
+  log: z.strictObject({
+    probe: z.literal("log"),
+    path: z.string().min(1),
+    pattern,
+    since: z
+      .union([z.literal("start"), count.int(), z.object({ inode: z.number(), offsetBytes: z.number() })])
+      .default("start"),
+    max: z.number().int().nonnegative().default(0),
+    timeoutMs,
+  }),
+  sql: z
+    .strictObject({
+      probe: z.literal("sql"),
+      sqlite: z.string().min(1),
+      query: z.string().min(1).optional(),
+      params: z.array(z.union([text, z.number(), z.null()])).default([]),
+      rows: expected.optional(),
+      first: expectations.optional(),
+      write: z.strictObject({ table: z.string().min(1), row: z.record(z.string(), z.unknown()) }).optional(),
+      busyTimeoutMs: z.number().int().nonnegative().default(5_000),
+      timeoutMs,
+    })
+    .refine((each) => (each.query === undefined) !== (each.write === undefined), {
+      error: "expected either a query or a write",
+    }),
+  process: z
+    .strictObject({
+      probe: z.literal("process"),
+      pid: z.number().int().positive().optional(),
+      pidFile: z.string().min(1).optional(),
+      memoryBytes: count.optional(),
+      cpuPercent: count.optional(),
+      openFiles: count.optional(),
+      over: duration.default("500ms"),
+      alone: z.boolean().default(false),
+      timeoutMs,
+    })
+    .refine((each) => (each.pid === undefined) !== (each.pidFile === undefined), {
+      error: "expected either a pid or a pidFile",
+    }),
+} as const
+
+export type ProbeName = keyof typeof probeSchemas
+
+/** What a value must be, as the settings of a probe hold it. */
+export type ExpectedData = z.output<typeof expected>
+
+/** A value as a probe gets it: its secrets opened. */
+export type Opened<T> =
+  T extends Secret<infer U>
+    ? U
+    : T extends readonly (infer E)[]
+      ? readonly Opened<E>[]
+      : T extends object
+        ? { readonly [K in keyof T]: Opened<T[K]> }
+        : T
+
+/** The settings of one probe, checked, with defaults, its secrets opened. */
+export type ProbeSettings<N extends ProbeName> = Opened<z.output<(typeof probeSchemas)[N]>>
+
+function compiles(regex: string, flags: string): boolean {
+  try {
+    return new RegExp(regex, flags) instanceof RegExp
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,94 @@
+import { FettleError } from "../errors.ts"
+import type { AnyProvider } from "../provider.ts"
+import type { Address } from "./address.ts"
+import { isPlain, nodesOf, Output } from "./output.ts"
+import type { LazyPlace } from "./place.ts"
+
+interface Issue {
+  readonly code?: string
+  readonly path: readonly PropertyKey[]
+  readonly message: string
+}
+
+/** Props as declared: copied, so that nobody changes them later, checked, and frozen. */
+export function fixProps(
+  provider: AnyProvider,
+  raw: unknown,
+  address: Address,
+  place: LazyPlace,
+): { props: unknown; needs: readonly Address[]; complete: boolean } {
+  const copied = copy(raw)
+  const needs = nodesOf(copied)
+  const complete = needs.length === 0 && !holdsOutput(copied)
+  const result = provider.props.safeParse(copied)
+  if (result.success && complete) return { props: freeze(result.data), needs, complete }
+  if (!result.success) {
+    const wrong = complete
+      ? result.error.issues
+      : result.error.issues.filter((issue: Issue) => !mayBeOutput(copied, issue))
+    if (wrong.length > 0) throw propsError(wrong, provider.kind, address, place)
+  }
+  return { props: freeze(copied), needs, complete: false }
+}
+
+/** Checks props whose outputs have become known. @throws FettleError `PROPS_INVALID` */
+export function parseProps(
+  provider: AnyProvider,
+  resolved: unknown,
+  address: Address,
+  place: LazyPlace | undefined,
+): unknown {
+  const result = provider.props.safeParse(resolved)
+  if (!result.success) throw propsError(result.error.issues, provider.kind, address, place)
+  return freeze(result.data)
+}
+
+function propsError(
+  issues: readonly Issue[],
+  kind: string,
+  address: Address,
+  place: LazyPlace | undefined,
+): FettleError {
+  const words = issues
+    .slice(0, 5)
+    .map((issue) => `${issue.path.length === 0 ? "props" : issue.path.map(String).join(".")}: ${issue.message}`)
+  return new FettleError("PROPS_INVALID", `${address}: ${words.join("; ")}`, {
+    address,
+    place,
+    next: `correct the named prop; \`fettle kinds ${kind}\` prints the schema`,
+    details: { issues: issues.map((issue) => ({ path: issue.path.map(String), message: issue.message })) },
+  })
+}
+
+/** An issue whose place holds an output, at it, above it or below it, cannot be judged before the output is known. */
+function mayBeOutput(props: unknown, issue: Issue): boolean {
+  if (issue.code === "unrecognized_keys") return false
+  let at: unknown = props
+  for (const key of issue.path) {
+    if (at instanceof Output) return true
+    at = isPlain(at) || Array.isArray(at) ? (at as Record<PropertyKey, unknown>)[key] : undefined
+  }
+  return holdsOutput(at)
+}
+
+function holdsOutput(value: unknown): boolean {
+  if (value instanceof Output) return true
+  if (Array.isArray(value)) return value.some(holdsOutput)
+  return isPlain(value) && Object.values(value).some(holdsOutput)
+}
+
+function copy(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(copy)
+  if (!isPlain(value)) return value
+  const result: Record<string, unknown> = {}
+  for (const key of Object.keys(value)) if (value[key] !== undefined) result[key] = copy(value[key])
+  return result
+}
+
+/** Freezes plain objects and arrays, deeply. */
+export function freeze(value: unknown): unknown {
+  if (Array.isArray(value)) for (const each of value) freeze(each)
+  else if (isPlain(value)) for (const key of Object.keys(value)) freeze(value[key])
+  else return value
+  return Object.freeze(value)
+}

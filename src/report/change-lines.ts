@@ -1,0 +1,123 @@
+import type { Cause, PlannedChange, PropDiff } from "../events/plan.ts"
+import { shortPlace } from "./error-lines.ts"
+import { type Page, type Span, type Style, spansWidth } from "./page.ts"
+import { signOf } from "./signs.ts"
+import { addTextDiff } from "./text-diff.ts"
+import { displayWidth, pad } from "./width.ts"
+
+/** How changes are written one under the other. */
+export interface ChangeStyle {
+  /** Columns that addresses are padded to, so that the reasons stand in one column. */
+  readonly column: number
+  readonly verbose: boolean
+  readonly root: string | undefined
+}
+
+/** Signs stand at the right of three columns and a space, then the address. */
+export const SIGN_COLUMNS = 4
+/** Indent of what belongs to an entry. */
+export const DETAIL_INDENT = 6
+
+/** The colour of a cause: what the program asked for is calm, what the world did by itself is not. */
+const CAUSES: Readonly<Record<Cause, Style>> = {
+  new: "dim",
+  wanted: "plain",
+  drift: "yellow",
+  "wanted+drift": "yellow",
+  gone: "yellow",
+  left: "dim",
+  interrupted: "magenta",
+}
+
+/** What the engine says where the cause alone says it all. */
+const TOLD_BY_CAUSE: Readonly<Partial<Record<Cause, string>>> = { new: "not there", gone: "was there, is gone" }
+
+/** Adds one change: its sign, address and reason, then what differs. */
+export function addChange(page: Page, change: PlannedChange, style: ChangeStyle): void {
+  addEntry(page, signOfChange(change), signOf(change.action).style, change.address, reasonOf(change), style.column)
+  if (style.verbose) addWhere(page, change, style.root)
+  for (const diff of change.drift ?? []) addDiff(page, diff, change.drift ?? [], true)
+  for (const diff of change.props ?? []) addDiff(page, diff, change.props ?? [], false)
+  if (change.text !== undefined && change.text !== "") addTextDiff(page, change.text, DETAIL_INDENT, style.verbose)
+}
+
+/** Adds a line of sign, address and reason; the reason goes below where the three do not fit on one line. */
+export function addEntry(
+  page: Page,
+  sign: string,
+  style: Style,
+  address: string,
+  reason: readonly Span[],
+  column: number,
+): void {
+  const head: readonly Span[] = [[style, `${sign.padStart(SIGN_COLUMNS - 1)} `], address]
+  const gap = " ".repeat(Math.max(2, column + 2 - displayWidth(address)))
+  const whole: readonly Span[] = [...head, gap, ...reason]
+  if (reason.length === 0 || spansWidth(whole) <= page.width) page.add(whole, DETAIL_INDENT)
+  else {
+    page.add(head, DETAIL_INDENT)
+    page.add([" ".repeat(DETAIL_INDENT), ...reason], DETAIL_INDENT)
+  }
+}
+
+/** The column for a list of addresses: the longest, but never more than half of the page. */
+export function columnFor(page: Page, entries: Iterable<{ readonly address: string }>): number {
+  let column = 0
+  const limit = Math.floor(page.width / 2)
+  for (const { address } of entries) {
+    const width = displayWidth(address)
+    if (width <= limit && width > column) column = width
+  }
+  return column
+}
+
+function signOfChange(change: PlannedChange): string {
+  return change.action === "replace" && change.order === "create-first" ? "+/-" : signOf(change.action).sign
+}
+
+/** Why, in the order in which a reader asks: what kind of reason, which, and what is special. */
+function reasonOf(change: PlannedChange): readonly Span[] {
+  const spans: Span[] = []
+  const { cause } = change
+  const because = cause !== undefined && change.because === TOLD_BY_CAUSE[cause] ? "" : change.because
+  const tellsCause = cause === undefined || because.startsWith(cause)
+  if (!tellsCause) spans.push([CAUSES[cause], cause === "wanted+drift" ? "wanted + drift" : cause])
+  if (because !== "") spans.push(["dim", tellsCause ? because : `: ${because}`])
+  if (change.action === "replace")
+    spans.push(["dim", change.order === "create-first" ? " · the new one first" : " · the old one goes first"])
+  if (change.from !== undefined) spans.push(["dim", " · was "], change.from)
+  return spans
+}
+
+/** Adds where a thing is, for who asked to see all. */
+function addWhere(page: Page, change: PlannedChange, root: string | undefined): void {
+  const parts = [
+    ...(change.connection === undefined ? [] : [`on ${change.connection}`]),
+    ...(change.id === undefined ? [] : [`id ${change.id}`]),
+    ...(change.place === undefined ? [] : [`declared ${shortPlace(change.place, root)}`]),
+  ]
+  if (parts.length > 0) page.add([["dim", " ".repeat(DETAIL_INDENT) + parts.join(" · ")]], DETAIL_INDENT)
+}
+
+/** What stands for a value that is not there. */
+const NOTHING = "nothing"
+/** Longest name that others are aligned to. */
+const NAME_COLUMNS_MAX = 20
+
+/** Adds `name  from → to` on one line, or one under the other where they are long. Drift is marked: the world did it. */
+function addDiff(page: Page, diff: PropDiff, all: readonly PropDiff[], isDrift: boolean): void {
+  const { name, from, to } = diff
+  const column = Math.min(NAME_COLUMNS_MAX, Math.max(...all.map((each) => displayWidth(each.name))))
+  const mark: Span = isDrift ? ["yellow", "! ".padStart(DETAIL_INDENT)] : " ".repeat(DETAIL_INDENT)
+  const end: readonly Span[] = isDrift ? [["dim", "  in the world"]] : []
+  const was: Span = ["dim", from ?? NOTHING]
+  const is = to ?? NOTHING
+  const whole: readonly Span[] = [mark, `${pad(name, column)}  `, was, ["dim", " → "], is, ...end]
+  const isKnown = from !== undefined || to !== undefined
+  const fits = spansWidth(whole) <= page.width && !`${name}${from}${to}`.includes("\n")
+  page.add(isKnown && fits ? whole : [mark, name, ...end], DETAIL_INDENT)
+  if (!isKnown || fits) return
+  const inner = DETAIL_INDENT + 4
+  page.add([" ".repeat(inner), was], inner)
+  page.add([["dim", "→ ".padStart(inner)], is], inner)
+}

@@ -1,0 +1,69 @@
+import type { ErrorFacts, FettleEvent } from "../events/events.ts"
+import type { PlannedChange } from "../events/plan.ts"
+import { count, duration, several } from "./amounts.ts"
+import { nextStep } from "./error-lines.ts"
+import { escapeText } from "./escape.ts"
+import { verdictSign } from "./outcome-lines.ts"
+import { COUNTED, signOf } from "./signs.ts"
+import { needOf, type Tally } from "./tally.ts"
+
+/** Most rows of the table: GitHub refuses a summary above 1 MiB. */
+const ROWS_MAX = 200
+/** Longest text of one cell, in characters. */
+const CELL_MAX = 500
+
+/** A summary of one run as Markdown, collected while it goes on. */
+export class StepSummary {
+  readonly #rows: string[] = []
+  #title = "Fettle"
+  #planned = ""
+  #left = 0
+
+  take(event: FettleEvent, tally: Tally): void {
+    if (event.type === "run.started") this.#title = `${event.program} · ${event.stage} · ${event.command}`
+    else if (event.type === "plan.made" && !tally.applied) this.#planned = plannedText(event.plan.changes)
+    else if (event.type === "note" && event.error !== undefined)
+      this.#addError("×", event.error.address, event.error, event.runId)
+    else if (event.type === "check.finished") {
+      const what = `${event.verdict}: ${event.evidence} (${duration(event.durationMs)})`
+      this.#add(verdictSign(event.verdict)[0], event.address, what, "")
+    } else if (event.type === "node.finished" && event.error !== undefined && needOf(event) === undefined) {
+      const isTold = event.outcome === "done" || event.outcome === "unchanged" || tally.hasAnswered(event.address)
+      if (!isTold) this.#addError(event.outcome === "maybe" ? "?" : "×", event.address, event.error, event.runId)
+    }
+  }
+
+  text(ended: string): string {
+    const more = this.#left === 0 ? "" : `\n… and ${count(this.#left)} more\n`
+    const head = "| | address | what | next |\n|---|---|---|---|\n"
+    const table = this.#rows.length === 0 ? "" : `\n${head}${this.#rows.join("\n")}\n${more}`
+    const planned = this.#planned === "" ? "" : `Planned: ${this.#planned}.\n`
+    return `### ${markdown(this.#title)}: ${markdown(ended)}\n\n${planned}${table}\n`
+  }
+
+  #addError(sign: string, address: string | undefined, error: ErrorFacts, runId: string): void {
+    this.#add(sign, address ?? "", `${error.code}: ${error.fact}`, nextStep(error.next, { address, runId }))
+  }
+
+  #add(sign: string, address: string, what: string, next: string): void {
+    const cells = [sign, `<code>${markdown(address)}</code>`, markdown(what), markdown(next)]
+    if (this.#rows.length < ROWS_MAX) this.#rows.push(`| ${cells.join(" | ")} |`)
+    else this.#left += 1
+  }
+}
+
+function plannedText(changes: readonly PlannedChange[]): string {
+  const counted = COUNTED.map(
+    (action) => [changes.filter((change) => change.action === action).length, signOf(action).ahead] as const,
+  )
+  const parts = counted.filter(([amount]) => amount > 0).map(([amount, word]) => `${count(amount)} ${word}`)
+  const checks = changes.filter((change) => change.action === "check").length
+  if (checks > 0) parts.push(several(checks, "check"))
+  return parts.length === 0 ? "nothing" : parts.join(", ")
+}
+
+/** Text that Markdown and HTML leave as it is: every sign of theirs as a character reference, on one line. */
+function markdown(text: string): string {
+  const line = escapeText(text.replaceAll("\n", " "), { maxLength: CELL_MAX })
+  return line.replace(/[!-/:-@[-`{-~]/g, (sign) => (sign === "." || sign === "," ? sign : `&#${sign.charCodeAt(0)};`))
+}

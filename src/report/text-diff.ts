@@ -1,0 +1,35 @@
+import { count } from "./amounts.ts"
+import type { Page, Span, Style } from "./page.ts"
+
+/** Lines of a text diff that a plan shows unless asked for all. */
+const LINES_MAX = 12
+/** Columns of a tab, where one is shown. */
+const TAB = "    "
+
+/** Adds a diff given as unified lines, cropped with a count of what is left out. */
+export function addTextDiff(page: Page, text: string, indent: number, verbose: boolean): void {
+  const lines = text.replace(/\n$/, "").split("\n")
+  // One line more than the limit is shown rather than replaced by a line that counts it.
+  const shown = verbose || lines.length <= LINES_MAX + 1 ? lines : lines.slice(0, LINES_MAX)
+  const space = " ".repeat(indent)
+  for (const line of shown) page.add([space, diffSpan(line)], indent + 2)
+  if (shown.length === lines.length) return
+  const rest = lines.slice(LINES_MAX)
+  const changed = rest.filter((line) => /^[+-]/.test(line)).length
+  page.add(
+    ["", ["dim", `${space}… ${count(rest.length)} more lines, ${count(changed)} of them changed; --verbose shows all`]],
+    indent + 2,
+  )
+}
+
+function diffSpan(line: string): Span {
+  if (/^(@@|--- |\+\+\+ |\\ )/.test(line)) return ["dim", line]
+  const style: Style = line.startsWith("+") ? "green" : line.startsWith("-") ? "red" : "plain"
+  return style === "plain" ? line.replace(/\r$/, "").replaceAll("\t", TAB) : [style, withSpacesShown(line)]
+}
+
+/** In a line that changes, tabs, spaces at the end and carriage returns may be all that changes, so they are shown. */
+function withSpacesShown(text: string): string {
+  const tabs = text.replaceAll("\t", `⇥${TAB.slice(1)}`)
+  return tabs.slice(0, 1) + tabs.slice(1).replace(/ +$/, (spaces) => "·".repeat(spaces.length))
+}

@@ -1,0 +1,140 @@
+import { randomUUID } from "node:crypto"
+import { join } from "node:path"
+import type { Applied } from "../apply/outcome.ts"
+import { plainDriver } from "../connect/plain-driver.ts"
+import { causeText, FettleError } from "../errors.ts"
+import { type EventBody, EventStream, type Subscriber } from "../events/events.ts"
+import type { Plan } from "../events/plan.ts"
+import type { Engine } from "../plan/engine.ts"
+import { DEFAULT_STAGE, type Params, type Program, paramsFor } from "../program/program.ts"
+import type { AnyProvider } from "../provider.ts"
+import { type Register, type SecretAccess, SecretBox } from "../secrets/box.ts"
+import type { DataKey, KeyPlaces } from "../secrets/key.ts"
+import { createRedactor, type Redactor } from "../secrets/redactor.ts"
+import type { Snapshot, Store } from "../state/store.ts"
+import { runners } from "../verify/runners.ts"
+import type { LocalTools } from "../verify/tools.ts"
+
+/** What a run is given: everything that it may reach for. */
+export interface RunSetup {
+  readonly program: Program
+  readonly stage?: string | undefined
+  readonly params?: Readonly<Record<string, string | number | boolean>> | undefined
+  /** Folder of state; the CLI takes `.fettle` beside the program. */
+  readonly stateFolder: string
+  readonly command: string
+  readonly who: string
+  readonly host: string
+  readonly pid: number
+  readonly secrets: SecretAccess
+  readonly key: KeyPlaces
+  readonly tools: LocalTools
+  /** Opens the state of a stage for writing. Default: SQLite. */
+  readonly openStore?: ((file: string) => Store) | undefined
+  /** Kinds that come with Fettle, by name. */
+  readonly builtIn: (kind: string) => Promise<AnyProvider | undefined>
+  readonly subscribers?: readonly Subscriber[]
+  /** Most changes under way at once. Default 100. */
+  readonly parallel?: number | undefined
+  /** Aborted at once: calls in flight are abandoned and stay open in the journal. */
+  readonly signal?: AbortSignal
+  /** Nothing new begins; calls in flight finish and are recorded. */
+  readonly stopping?: AbortSignal
+}
+
+/** Exit codes as CI reads them. */
+export const EXIT = { done: 0, error: 1, changes: 2, no: 3, inconclusive: 4, cancelled: 130 } as const
+
+/** How a run ended. */
+export interface RunResult {
+  readonly runId: string
+  readonly outcome: Extract<EventBody, { type: "run.finished" }>["outcome"]
+  readonly exitCode: number
+  readonly plan: Plan | undefined
+  readonly applied: Applied | undefined
+  readonly error: FettleError | undefined
+}
+
+/** Most changes under way at once where nobody says. */
+const PARALLEL = 100
+/** Changes at once of kinds that need no connection: nothing far away has to be spared. */
+const UNCONNECTED_WAVE = 100
+
+/** The state file of a stage. */
+export function stateFile(setup: Pick<RunSetup, "program" | "stage" | "stateFolder">): string {
+  return join(setup.stateFolder, `${setup.program.name}.${setup.stage ?? DEFAULT_STAGE}.db`)
+}
+
+/** One run: what it was given, its stream of events, and the state it began with. */
+export class RunContext {
+  readonly setup: RunSetup
+  readonly stage: string
+  readonly events: EventStream
+  readonly engine: Engine
+  readonly startedAt = Date.now()
+  /** What state said when it was last read; the run replaces it as it learns more. */
+  snapshot: Snapshot
+
+  constructor(setup: RunSetup, snapshot: Snapshot, key: DataKey) {
+    const redactor = createRedactor()
+    const redact = (text: string): string => redactor.redactText(text)
+    this.setup = setup
+    this.stage = setup.stage ?? DEFAULT_STAGE
+    this.snapshot = snapshot
+    this.events = new EventStream(randomUUID(), redact)
+    for (const subscriber of setup.subscribers ?? []) this.events.subscribe(subscriber)
+    const random = { get: (name: string) => this.snapshot.secrets.get(name) }
+    const box = new SecretBox({
+      access: setup.secrets,
+      key,
+      random,
+      register: (name, value, how) => hide(redactor, name, value, how),
+    })
+    this.engine = { ...engineOf(setup, this.events, box, key), redact, redactStream: () => redactor.stream() }
+  }
+
+  /** @throws FettleError `STAGE_UNKNOWN`, `PARAM_INVALID` */
+  get params(): Params {
+    return paramsFor(this.setup.program, this.stage, this.setup.params)
+  }
+}
+
+/** @throws FettleError `SECRET_WEAK` for a value that cannot be hidden */
+function hide(redactor: Redactor, name: string, value: string, how: Parameters<Register>[2]): void {
+  if (value.trim() === "") return
+  try {
+    redactor.add({ name, value, ...how })
+  } catch (cause) {
+    throw new FettleError("SECRET_WEAK", causeText(cause), { cause })
+  }
+}
+
+function engineOf(
+  setup: RunSetup,
+  events: EventStream,
+  box: SecretBox,
+  key: DataKey,
+): Omit<Engine, "redact" | "redactStream"> {
+  const { tools } = setup
+  return {
+    signal: setup.signal ?? new AbortController().signal,
+    emit: events.emit,
+    box,
+    key,
+    runners: runners(tools),
+    runCommand: async (command, log) =>
+      log(
+        (
+          await tools.run(command as readonly [string, ...string[]], {
+            cwd: tools.cwd,
+            env: tools.baseEnv,
+            check: true,
+          })
+        ).stdout,
+      ),
+    unconnected: plainDriver(undefined, { identity: "", concurrency: UNCONNECTED_WAVE }),
+    builtIn: setup.builtIn,
+    now: Date.now,
+    parallel: setup.parallel ?? PARALLEL,
+  }
+}

@@ -1,0 +1,171 @@
+import { randomBytes } from "node:crypto"
+import { FettleError } from "../errors.ts"
+import { type DataKey, readPrivate } from "./key.ts"
+import { PENDING, Secret } from "./secret.ts"
+
+/** What opening a secret may use; `cli` passes it in. */
+export interface SecretAccess {
+  readonly env: (name: string) => string | undefined
+  /** Runs a command and gives its standard output. */
+  readonly run: (command: readonly string[]) => Promise<string>
+  /** Asks on the terminal; missing where there is none. */
+  readonly ask?: ((question: string) => Promise<string>) | undefined
+}
+
+/** Hears every value that a run opens. `whole`: it was built around a secret, so ordinary text is in it, too. */
+export type Register = (name: string, value: string, how: { readonly weak: boolean; readonly whole: boolean }) => void
+
+/** Where values made once are kept. */
+export interface RandomStore {
+  get(name: string): string | undefined
+}
+
+/** Opens the secrets of one run, once each, and tells the redactor of every value. */
+export class SecretBox {
+  readonly #access: SecretAccess
+  readonly #key: DataKey
+  readonly #random: RandomStore
+  readonly #register: Register
+  readonly #opening = new Map<Secret<unknown>, Promise<void>>()
+  readonly #pending = new Map<string, { readonly secrets: Set<Secret<unknown>>; readonly bytes: number }>()
+  readonly #sources = new Map<string, Promise<string>>()
+
+  constructor(parts: {
+    access: SecretAccess
+    key: DataKey
+    random: RandomStore
+    register: Register
+  }) {
+    this.#access = parts.access
+    this.#key = parts.key
+    this.#random = parts.random
+    this.#register = parts.register
+  }
+
+  /** Opens a secret; afterwards it has a fingerprint. @throws FettleError `SECRET_MISSING`, `SECRET_WEAK`, `SECRET_EXPOSED` */
+  open(secret: Secret<unknown>): Promise<void> {
+    const known = this.#opening.get(secret)
+    if (known !== undefined) return known
+    const opening = this.#open(secret)
+    this.#opening.set(secret, opening)
+    return opening
+  }
+
+  /** The value of a secret that this run has opened. */
+  value(secret: Secret<unknown>): unknown {
+    const opened = Secret.opened(secret)
+    if (opened === undefined || opened.value === undefined)
+      throw new FettleError("INTERNAL", `secret ${secret.name} was not opened`)
+    return opened.value
+  }
+
+  /** Names and sealed values of the random secrets that are still to be made; the caller writes them down first. */
+  makePending(): readonly { readonly name: string; readonly sealed: string }[] {
+    const made: { name: string; sealed: string }[] = []
+    for (const [name, { bytes }] of this.#pending)
+      made.push({ name, sealed: this.#key.seal(randomBytes(bytes).toString("base64url")) })
+    return made
+  }
+
+  /** Forgets that values were pending: the store has them now, so they are opened anew. */
+  async settlePending(): Promise<void> {
+    this.#pending.clear()
+    this.#sources.clear()
+    const known = [...this.#opening.keys()].filter((secret) => Secret.opened(secret)?.fingerprint.startsWith(PENDING))
+    for (const secret of known) this.#opening.delete(secret)
+    await Promise.all(known.map((secret) => this.open(secret)))
+  }
+
+  /** A secret for a value that a far side returned. */
+  wrap(name: string, value: string): Secret<string> {
+    const secret = new Secret<string>(name, { type: "value", value }, { weak: true })
+    this.#remember(secret, value)
+    return secret
+  }
+
+  async #open(secret: Secret<unknown>): Promise<void> {
+    const source = Secret.source(secret)
+    if (source.type === "recorded") return
+    if (source.type === "derived") return this.#derive(secret, source)
+    if (source.type === "sealed") return this.#remember(secret, JSON.parse(this.#key.open(source.sealed)))
+    if (source.type === "value") return this.#remember(secret, source.value)
+    if (source.type === "random" && this.#random.get(secret.name) === undefined)
+      return this.#awaitRandom(secret, source.bytes)
+    this.#remember(secret, await this.#fetch(secret, source))
+  }
+
+  #awaitRandom(secret: Secret<unknown>, bytes: number): void {
+    const known = this.#pending.get(secret.name)
+    if (known !== undefined) known.secrets.add(secret)
+    else this.#pending.set(secret.name, { secrets: new Set([secret]), bytes })
+    Secret.remember(secret, { value: undefined, fingerprint: PENDING + secret.name })
+  }
+
+  async #derive(
+    secret: Secret<unknown>,
+    source: { readonly from: readonly Secret<unknown>[]; readonly derive: (values: readonly unknown[]) => unknown },
+  ): Promise<void> {
+    await Promise.all(source.from.map((each) => this.open(each)))
+    const opened = source.from.map((each) => Secret.opened(each))
+    if (opened.some((each) => each?.fingerprint.startsWith(PENDING)))
+      return Secret.remember(secret, { value: undefined, fingerprint: PENDING + secret.name })
+    this.#remember(secret, source.derive(opened.map((each) => each?.value)))
+  }
+
+  #remember(secret: Secret<unknown>, value: unknown): void {
+    const text = typeof value === "string" ? value : JSON.stringify(value)
+    if (Secret.source(secret).type !== "derived" && text.length < 8 && !secret.weak)
+      throw new FettleError("SECRET_WEAK", `secret ${secret.name} has fewer than 8 characters`)
+    this.#register(secret.name, text, { weak: secret.weak, whole: Secret.source(secret).type === "derived" })
+    Secret.remember(secret, { value, fingerprint: this.#key.fingerprint(text) })
+  }
+
+  #fetch(secret: Secret<unknown>, source: ReturnType<typeof Secret.source>): Promise<string> {
+    const key = JSON.stringify([source, source.type === "random" ? secret.name : ""])
+    const known = this.#sources.get(key)
+    if (known !== undefined) return known
+    const fetching = this.#read(secret, source)
+    this.#sources.set(key, fetching)
+    return fetching
+  }
+
+  async #read(secret: Secret<unknown>, source: ReturnType<typeof Secret.source>): Promise<string> {
+    if (source.type === "env") return this.#fromEnv(secret, source.variable)
+    if (source.type === "file") return fromFile(secret, source.path)
+    if (source.type === "command") return this.#fromCommand(secret, source.command)
+    if (source.type === "prompt") return this.#fromPrompt(secret, source.question)
+    if (source.type === "random") return this.#key.open(this.#random.get(secret.name) as string)
+    throw new FettleError("INTERNAL", `secret ${secret.name} has no source to read`)
+  }
+
+  #fromEnv(secret: Secret<unknown>, variable: string): string {
+    const value = this.#access.env(variable)
+    if (value === undefined || value === "")
+      throw new FettleError("SECRET_MISSING", `secret ${secret.name}: the environment has no ${variable}`, {
+        next: `export ${variable}=…`,
+      })
+    return value
+  }
+
+  async #fromCommand(secret: Secret<unknown>, command: readonly string[]): Promise<string> {
+    try {
+      return (await this.#access.run(command)).replace(/\r?\n$/, "")
+    } catch (cause) {
+      throw new FettleError("SECRET_MISSING", `secret ${secret.name}: the command ${command[0]} failed`, { cause })
+    }
+  }
+
+  async #fromPrompt(secret: Secret<unknown>, question: string): Promise<string> {
+    if (this.#access.ask === undefined)
+      throw new FettleError("SECRET_MISSING", `secret ${secret.name} is asked for on a terminal, and there is none`, {
+        next: "run fettle on a terminal",
+      })
+    return this.#access.ask(question)
+  }
+}
+
+function fromFile(secret: Secret<unknown>, path: string): string {
+  const text = readPrivate(path)
+  if (text === undefined) throw new FettleError("SECRET_MISSING", `secret ${secret.name}: there is no file ${path}`)
+  return text.replace(/\r?\n$/, "")
+}

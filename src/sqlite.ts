@@ -1,0 +1,1 @@
+export { migrations } from "./providers/sqlite/migrations.ts"

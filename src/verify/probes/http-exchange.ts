@@ -1,0 +1,128 @@
+import type { IncomingMessage } from "node:http"
+import type { PeerCertificate, TLSSocket } from "node:tls"
+import type { ProbeSettings } from "../../program/probe-settings.ts"
+import type { Question } from "../answer.ts"
+
+type Settings = ProbeSettings<"http">
+
+/** One answer of a server. */
+export interface Exchanged {
+  readonly status: number
+  /** Names in lower case; several of one name joined by ", ". */
+  readonly headers: Readonly<Record<string, string>>
+  /** From the call to the head of the last answer, redirects included. */
+  readonly latencyMs: number
+  /** Whole days until the certificate ends; undefined without TLS. */
+  readonly certificateDays: number | undefined
+  readonly body: { readonly text: string; readonly cut: boolean } | undefined
+}
+
+interface Request {
+  readonly url: URL
+  readonly method: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string | undefined
+}
+
+/** Headers of ours that another origin may see. */
+const HARMLESS = /^(accept|accept-language|user-agent|content-type)$/i
+const DAY_MS = 86_400_000
+
+/** Sends a request and follows as many redirects as allowed. Rejects with the failure of the connection. */
+export async function exchange(
+  url: URL,
+  settings: Settings,
+  withBody: boolean,
+  question: Question,
+): Promise<Exchanged> {
+  const started = performance.now()
+  let request: Request = { url, method: settings.method, headers: settings.headers, body: settings.body }
+  for (let left = settings.redirects; ; left -= 1) {
+    const answer = await send(request, settings, question)
+    const latencyMs = Math.round(performance.now() - started)
+    const next = left > 0 ? redirected(request, answer) : undefined
+    if (next === undefined) return await received(answer, latencyMs, withBody ? settings.maxBodyBytes : 0, question)
+    answer.destroy()
+    request = next
+  }
+}
+
+/** The head of the answer. A new connection each time: one kept open would hide that no new one can be made. */
+async function send(
+  { url, method, headers, body }: Request,
+  { ca }: Settings,
+  { signal, at }: Question,
+): Promise<IncomingMessage> {
+  const { request } = url.protocol === "https:" ? await import("node:https") : await import("node:http")
+  const trusted = ca === undefined ? {} : { ca: [...(await import("node:tls")).getCACertificates("default"), ca] }
+  const own = {
+    "user-agent": "fettle",
+    accept: "*/*",
+    "accept-encoding": "identity",
+    ...(body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) }),
+  }
+  at("connecting")
+  return new Promise((resolve, reject) => {
+    const call = request(url, { method, headers: { ...own, ...headers }, agent: false, signal, ...trusted })
+    call.once("finish", () => at("the request was sent"))
+    call.once("response", resolve)
+    call.on("error", reject)
+    call.end(body)
+  })
+}
+
+async function received(
+  answer: IncomingMessage,
+  latencyMs: number,
+  maxBytes: number,
+  { at }: Question,
+): Promise<Exchanged> {
+  const { statusCode: status = 0 } = answer
+  at(`status ${status}, and a body that does not end`)
+  try {
+    const certificateDays = daysOf(answer.socket as Partial<TLSSocket>)
+    const body = maxBytes === 0 ? undefined : await bodyOf(answer, maxBytes)
+    return { status, headers: headersOf(answer), latencyMs, certificateDays, body }
+  } finally {
+    answer.destroy()
+  }
+}
+
+/** The beginning of the body, at most `maxBytes` of it. */
+async function bodyOf(answer: IncomingMessage, maxBytes: number): Promise<{ text: string; cut: boolean }> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of answer as AsyncIterable<Uint8Array>) {
+    chunks.push(chunk)
+    size += chunk.length
+    if (size > maxBytes) break
+  }
+  const bytes = Buffer.concat(chunks)
+  return { text: bytes.subarray(0, maxBytes).toString("utf8"), cut: size > maxBytes }
+}
+
+function headersOf(answer: IncomingMessage): Record<string, string> {
+  const entries = Object.entries(answer.headersDistinct)
+  return Object.fromEntries(entries.map(([name, values]) => [name, (values ?? []).join(", ")]))
+}
+
+function daysOf(socket: Partial<TLSSocket>): number | undefined {
+  const certificate: Partial<PeerCertificate> | undefined = socket.getPeerCertificate?.()
+  if (certificate?.valid_to === undefined) return undefined
+  return Math.floor((Date.parse(certificate.valid_to) - Date.now()) / DAY_MS)
+}
+
+function redirected(request: Request, answer: IncomingMessage): Request | undefined {
+  const { statusCode: status = 0, headers } = answer
+  if (![301, 302, 303, 307, 308].includes(status) || headers.location === undefined) return undefined
+  const url = URL.parse(headers.location, request.url.href)
+  if (url === null || !/^https?:$/.test(url.protocol)) return undefined
+  const kept = url.origin === request.url.origin ? request.headers : harmless(request.headers)
+  const asGet = status === 303 || (status <= 302 && request.method === "POST")
+  if (!asGet) return { ...request, url, headers: kept }
+  return { url, method: request.method === "HEAD" ? "HEAD" : "GET", headers: kept, body: undefined }
+}
+
+function harmless(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => HARMLESS.test(name)))
+}

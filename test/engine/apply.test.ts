@@ -1,0 +1,182 @@
+import { join } from "node:path"
+import { group, type Output, program, resource, secret, text } from "fettle"
+import { expect, test } from "vitest"
+import { changesOf, outcomesOf, runsIn, testFolder } from "../support/runs.ts"
+import { thing, world } from "../support/world.ts"
+
+function chain(folder: string, values: Readonly<Record<string, string | number>>, extra: Record<string, unknown> = {}) {
+  return program("chain", {}, () => {
+    let before: string | Output<string> = ""
+    for (const [name, value] of Object.entries(values)) {
+      const made: { readonly name: Output<string> } = resource(thing, name, { folder, name, value: text`${value}${before}`, ...extra })
+      before = text`<${made.name}`
+    }
+  })
+}
+
+test("creates in order, then has nothing to do", async () => {
+  const folder = testFolder()
+  const far = world(join(folder, "world"))
+  const { plan, apply } = runsIn(folder)
+  const shop = chain(far.folder, { a: 1, b: 2, c: 3 })
+
+  const planned = await plan(shop)
+  expect(planned.error).toBeUndefined()
+  expect(changesOf(planned)).toEqual(["create test.thing[a]", "create test.thing[b]", "create test.thing[c]"])
+  expect(far.names()).toEqual([])
+
+  const applied = await apply(shop)
+  expect(applied.error).toBeUndefined()
+  expect(applied.outcome).toBe("done")
+  expect(far.get("c")).toEqual({ name: "c", value: "3<b", size: 1, serial: 3 })
+
+  const again = await apply(shop)
+  expect(changesOf(again)).toEqual([])
+  expect(again.outcome).toBe("unchanged")
+})
+
+test("tells drift from wanted change", async () => {
+  const folder = testFolder()
+  const far = world(join(folder, "world"))
+  const { plan, apply } = runsIn(folder)
+  await apply(chain(far.folder, { a: 1, b: 2 }))
+  far.put("a", { name: "a", value: "moved", size: 1, serial: 1 })
+  const drifted = await plan(chain(far.folder, { a: 1, b: 2 }))
+  expect(drifted.plan?.changes[0]).toMatchObject({ action: "update", cause: "drift", props: [{ name: "value", from: '"moved"', to: '"1"' }] })
+  const both = await plan(chain(far.folder, { a: 5, b: 2 }))
+  expect(both.plan?.changes[0]).toMatchObject({ action: "update", cause: "wanted+drift" })
+  far.remove("b")
+  const gone = await plan(chain(far.folder, { a: 1, b: 2 }))
+  expect(gone.plan?.changes.find((each) => each.address === "test.thing[b]")).toMatchObject({ action: "create", cause: "gone" })
+})
+
+test("deletes what left the program, in reverse order", async () => {
+  const folder = testFolder()
+  const far = world(join(folder, "world"))
+  const { apply } = runsIn(folder)
+  await apply(chain(far.folder, { a: 1, b: 2, c: 3 }))
+  const applied = await apply(chain(far.folder, { a: 1 }))
+  expect(outcomesOf(applied)).toEqual(["done delete test.thing[c]", "done delete test.thing[b]"])
+  expect(far.names()).toEqual(["a"])
+  expect((await apply(chain(far.folder, { a: 1 }), { destroy: true })).outcome).toBe("done")
+  expect(far.names()).toEqual([])
+})
+
+test("a failure stops only what depends on it", async () => {
+  const folder = testFolder()
+  const far = world(join(folder, "world"))
+  const { apply } = runsIn(folder)
+  const broken = program("broken", {}, () => {
+    const bad = resource(thing, "bad", { folder: far.folder, name: "bad", fails: "no room" })
+    resource(thing, "after-bad", { folder: far.folder, name: "after-bad", value: text`${bad.serial}` })
+    resource(thing, "free", { folder: far.folder, name: "free" })
+  })
+  const applied = await apply(broken)
+  expect(applied.exitCode).toBe(1)
+  expect([...outcomesOf(applied)].sort()).toEqual(["done create test.thing[free]", "maybe create test.thing[bad]", "skipped decide test.thing[after-bad]"])
+  expect(applied.applied?.outcomes.find((each) => each.address === "test.thing[bad]")?.error?.toJSON()).toMatchObject({ code: "PROVIDER_THREW", place: expect.stringContaining("apply.test.ts:") })
+})
+
+test("refuses what Fettle did not make, until it is adopted", async () => {
+  const folder = testFolder()
+  const far = world(join(folder, "world"))
+  far.put("a", { name: "a", value: "theirs", size: 1, serial: 1 })
+  const { plan, apply } = runsIn(folder)
+  const one = (options = {}) => program("one", {}, () => void resource(thing, "a", { folder: far.folder, name: "a", value: "theirs" }, options))
+  const refused = await plan(one())
+  expect(refused.plan?.changes[0]).toMatchObject({ action: "blocked", error: { code: "FOREIGN", next: expect.stringContaining("fettle adopt") } })
+  expect(refused.exitCode).toBe(1)
+  const adopted = await apply(one({ adopt: true }))
+  expect(changesOf(adopted)).toEqual(["adopt test.thing[a]"])
+  expect(changesOf(await plan(one()))).toEqual([])
+  const left = await apply(program("one", {}, () => {}, { providers: [thing] }))
+  expect(changesOf(left)).toEqual(["forget test.thing[a]"])
+  expect(far.names()).toEqual(["a"])
+})
+
+test("replaces in both orders", async () => {
+  const folder = testFolder()
+  const far = world(join(folder, "world"))
+  const { apply } = runsIn(folder)
+  const sized = (size: number, name = "a") => program("sized", {}, () => {
+    const a = resource(thing, "a", { folder: far.folder, name, size })
+    resource(thing, "user", { folder: far.folder, name: "user", value: text`of ${a.serial}` })
+  })
+  await apply(sized(1))
+  const replaced = await apply(sized(2))
+  expect(replaced.plan?.changes[0]).toMatchObject({ action: "replace", order: "delete-first" })
+  expect(replaced.outcome).toBe("done")
+  expect(far.get("a")?.size).toBe(2)
+  const renamed = await apply(sized(2, "b"))
+  expect(renamed.plan?.changes[0]).toMatchObject({ action: "replace", order: "create-first", because: "its id changes from a to b" })
+  expect(outcomesOf(renamed)).toEqual(["done replace test.thing[a]", "done update test.thing[user]", "done delete test.thing[a]"])
+  expect(far.names()).toEqual(["b", "user"])
+  expect(changesOf(await apply(sized(2, "b")))).toEqual([])
+})
+
+test("protect refuses, retain leaves, renamedFrom moves", async () => {
+  const folder = testFolder()
+  const far = world(join(folder, "world"))
+  const { plan, apply } = runsIn(folder)
+  const at = (name: string, options: object) => program("opts", {}, () => void resource(thing, name, { folder: far.folder, name: "x" }, options))
+  await apply(at("old", { protect: true }))
+  const refused = await plan(program("opts", {}, () => {}, { providers: [thing] }))
+  expect(refused.plan?.changes[0]).toMatchObject({ action: "blocked", error: { code: "PROTECTED" } })
+  const moved = await apply(at("new", { renamedFrom: "old", retain: true }))
+  expect(moved.outcome).toBe("unchanged")
+  expect(changesOf(await plan(at("new", { retain: true })))).toEqual([])
+  const left = await apply(program("opts", {}, () => {}, { providers: [thing] }))
+  expect(changesOf(left)).toEqual(["forget test.thing[new]"])
+  expect(far.names()).toEqual(["x"])
+})
+
+test("a saved plan is refused when the world moved", async () => {
+  const folder = testFolder()
+  const far = world(join(folder, "world"))
+  const { plan, apply } = runsIn(folder)
+  const shop = () => chain(far.folder, { a: 1, b: 2 })
+  const saved = await plan(shop(), { bound: true })
+  const text = JSON.parse(JSON.stringify(saved.plan))
+  far.put("a", { name: "a", value: "x", size: 1, serial: 9 })
+  const refused = await apply(shop(), {}, text)
+  expect(refused.error?.code).toBe("PLAN_STALE")
+  expect(refused.error?.fact).toContain("world")
+  far.remove("a")
+  expect((await apply(shop(), {}, text)).outcome).toBe("done")
+})
+
+test("secrets stay sealed, in state and in events", async () => {
+  const folder = testFolder()
+  const far = world(join(folder, "world"))
+  const { apply } = runsIn(folder, { env: { KEY: "hunter2-is-long" } })
+  const leaky = program("leaky", {}, () => {
+    const key = secret.env("KEY")
+    resource(thing, "a", { folder: far.folder, name: "a", value: key as never })
+  })
+  const refused = await apply(leaky)
+  expect(JSON.stringify(refused.events)).not.toContain("hunter2")
+  expect(refused.outcome).toBe("failed")
+})
+
+test("a plan stops at mass absence and mass deletion", async () => {
+  const folder = testFolder()
+  const far = world(join(folder, "world"))
+  const { plan, apply } = runsIn(folder)
+  const many = (count: number) => program("many", {}, () => group("g", () => { for (let i = 0; i < count; i += 1) resource(thing, { folder: far.folder, name: `n${i}` }) }), { providers: [thing] })
+  await apply(many(20))
+  expect((await plan(many(0))).error?.code).toBe("MASS_DELETION")
+  expect((await plan(many(0), { expectDeletes: 20 })).error).toBeUndefined()
+  for (let i = 0; i < 8; i += 1) far.remove(`n${i}`)
+  expect((await plan(many(20))).error?.code).toBe("MASS_ABSENCE")
+  expect(changesOf(await plan(many(20), { expectAbsent: 8 }))).toHaveLength(8)
+})
+
+test("a call that hangs ends at its timeout", async () => {
+  const folder = testFolder()
+  const far = world(join(folder, "world"))
+  const { apply } = runsIn(folder)
+  const slow = (hangs: boolean) => program("slow", {}, () => void resource(thing, "a", { folder: far.folder, name: "a", hangs }, { timeout: 200 }))
+  const hung = await apply(slow(true))
+  expect(hung.applied?.outcomes[0]).toMatchObject({ outcome: "maybe", error: { code: "TIMEOUT" } })
+  expect((await apply(slow(false))).outcome).toBe("done")
+})

@@ -1,0 +1,262 @@
+import { spawnSync } from "node:child_process"
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
+import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest"
+import * as host from "../../src/host.ts"
+import {
+  carrierFor,
+  cleanUp,
+  type Done,
+  failures,
+  HostWorld,
+  left,
+  newFolder,
+  node,
+  shellsHere,
+  type TestNode,
+} from "./host-world.ts"
+
+interface Outputs {
+  readonly pid: number
+  readonly running: boolean
+  readonly fingerprint: string
+  readonly startedAt: string
+}
+
+afterAll(cleanUp)
+
+describe.each(shellsHere())("processes through %s", (shell) => {
+  let world: HostWorld
+  let folder: string
+  let run: string
+  let started: TestNode[]
+
+  beforeEach(async () => {
+    folder = newFolder()
+    run = join(folder, "run")
+    started = []
+    world = await HostWorld.open(carrierFor(shell, "processes"))
+  })
+
+  afterEach(async () => {
+    await world.apply(
+      started.map((each) => ({
+        ...left(each, new Map()),
+        last: { props: each.want, outputs: { directory: (each.want as { directory: string }).directory } },
+      })),
+    )
+    await world.close()
+  })
+
+  function service(script: string, more: object = {}): TestNode {
+    const made = node(host.process, "service", {
+      command: ["sh", "-c", script],
+      directory: run,
+      readyAfterMs: 300,
+      stop: { graceMs: 2_000 },
+      ...more,
+    })
+    started.push(made)
+    return made
+  }
+
+  const outputs = (done: ReadonlyMap<string, Done>): Outputs => {
+    const result = done.get("service")?.result
+    if (result === undefined || !("outputs" in result)) throw new Error(`no outputs: ${failures(done)}`)
+    return result.outputs as Outputs
+  }
+  const seen = async (of: TestNode): Promise<Outputs | undefined> =>
+    ((await world.read([of])).get("service") as { outputs?: Outputs }).outputs
+  const log = (): string => readFileSync(join(run, "log"), "utf8")
+
+  test("it starts, survives the session, and a second plan changes nothing", async () => {
+    const wanted = service('echo "up as $NAME in $(pwd)"; exec sleep 1000', { env: { NAME: "it's me" }, cwd: folder })
+    const done = await world.apply([wanted])
+    expect(failures(done)).toEqual([])
+    const { pid, startedAt } = outputs(done)
+    expect(readFileSync(`/proc/${pid}/cmdline`, "latin1")).toContain("sleep\u00001000")
+    expect(Math.abs(Date.now() - Date.parse(startedAt))).toBeLessThan(60_000)
+    expect(log()).toBe(`up as it's me in ${folder}\n`)
+    await world.close()
+    world = await HostWorld.open(carrierFor(shell, "processes"))
+    expect((await world.apply([wanted])).get("service")?.change).toEqual({ action: "none" })
+    expect((await seen(wanted))?.pid).toBe(pid)
+  })
+
+  test("its environment holds what is named, and its files are private", async () => {
+    const secret = world.secret("TOKEN", "swordfish-1234")
+    const wanted = service("env | sort >out; exec sleep 1000", { env: { TOKEN: secret, A: "1" }, cwd: folder })
+    const done = await world.apply([wanted])
+    expect(failures(done)).toEqual([])
+    const names = readFileSync(join(folder, "out"), "utf8")
+      .split("\n")
+      .map((line) => line.split("=")[0])
+    expect(names.filter((name) => !["PWD", "OLDPWD", "SHLVL", "_", ""].includes(name as string))).toEqual([
+      "A",
+      "HOME",
+      "LANG",
+      "PATH",
+      "TMPDIR",
+      "TOKEN",
+    ])
+    expect(statSync(join(run, "start")).mode & 0o777).toBe(0o600)
+    expect(statSync(run).mode & 0o777).toBe(0o700)
+    const everyArgument = spawnSync("sh", ["-c", "cat /proc/[0-9]*/cmdline"], { encoding: "latin1" }).stdout
+    expect(everyArgument).not.toContain("swordfish-1234")
+    expect(JSON.stringify([...done])).not.toContain("swordfish-1234")
+  })
+
+  test("it is restarted when what it was started with differs, and only then", async () => {
+    const first = outputs(await world.apply([service("exec sleep 1000", { restartOn: ["hash-1", { a: 1, b: 2 }] })]))
+    expect(
+      (await world.apply([service("exec sleep 1000", { restartOn: ["hash-1", { b: 2, a: 1 }] })])).get("service")
+        ?.change,
+    ).toEqual({ action: "none" })
+    const again = await world.apply([service("exec sleep 1000", { restartOn: ["hash-2", { a: 1, b: 2 }] })])
+    expect(again.get("service")?.change).toMatchObject({
+      action: "update",
+      because: "it was started with something else: restart",
+    })
+    expect(outputs(again).pid).not.toBe(first.pid)
+    expect(isAlive(first.pid)).toBe(false)
+    expect(isAlive(outputs(again).pid)).toBe(true)
+  })
+
+  test("a restart that was cut off is still due", async () => {
+    const wanted = service("exec sleep 1000", { restartOn: [1] })
+    const { pid } = outputs(await world.apply([wanted]))
+    process.kill(Number(readFileSync(join(run, "pid"), "utf8").split(" ")[0]), "SIGKILL")
+    process.kill(pid, "SIGKILL")
+    await sleep(100)
+    const plan = await world.apply([wanted])
+    expect(plan.get("service")?.change).toMatchObject({ action: "update", because: "it is not running" })
+    expect(outputs(plan).running).toBe(true)
+  })
+
+  test("it is started again when it dies", async () => {
+    const wanted = service("echo hello; exec sleep 1000")
+    const { pid } = outputs(await world.apply([wanted]))
+    process.kill(pid, "SIGKILL")
+    await expect
+      .poll(async () => (await seen(wanted))?.running && (await seen(wanted))?.pid !== pid, { timeout: 10_000 })
+      .toBe(true)
+    // "Killed" is the shell's own word for it.
+    expect(log().replace("Killed\n", "")).toBe(
+      "hello\nfettle: the process ended with exit code 137; it is started again in 1 s\nhello\n",
+    )
+  })
+
+  test("when the supervisor is killed the command lives on, is seen as unwatched, and is replaced, not doubled", async () => {
+    const wanted = service("exec sleep 1000.5")
+    const { pid } = outputs(await world.apply([wanted]))
+    process.kill(Number(readFileSync(join(run, "pid"), "utf8").split(" ")[0]), "SIGKILL")
+    await expect.poll(async () => (await seen(wanted))?.running).toBe(false)
+    expect(isAlive(pid)).toBe(true)
+    const done = await world.apply([wanted])
+    expect(failures(done)).toEqual([])
+    expect(isAlive(pid)).toBe(false)
+    expect(
+      readdirSync("/proc").filter((each) => /^\d+$/.test(each) && commandOf(each).includes("sleep\u00001000.5")),
+    ).toEqual([String(outputs(done).pid)])
+  })
+
+  test("one that does not stay up fails with its last words, and nothing is left running", async () => {
+    const done = await world.apply([service("echo starting; echo 'no port left' >&2; exit 3")])
+    expect(failures(done)).toEqual([
+      "service: PROCESS_DIED it did not stay up for 300 ms; its last words: no port left",
+    ])
+    expect(supervisors(run)).toEqual([])
+    const missing = await world.apply([
+      node(host.process, "service", { command: ["/no/such/command"], directory: run }),
+    ])
+    expect(failures(missing)[0]).toMatch(/PROCESS_DIED .*\/no\/such\/command.*not found/)
+  })
+
+  test("stopping asks first, then kills; its files go with it", async () => {
+    const patient = service("trap 'echo bye; exit 0' TERM; while :; do sleep 0.1; done")
+    const done = await world.apply([patient])
+    const { pid } = outputs(done)
+    mkdirSync(join(folder, "keep"))
+    expect(failures(await world.apply([left(patient, done)]))).toEqual([])
+    expect(isAlive(pid)).toBe(false)
+    expect(existsSync(run)).toBe(false)
+    const stubborn = service("trap '' TERM; while :; do sleep 0.1; done", { stop: { graceMs: 300 } })
+    const second = await world.apply([stubborn])
+    expect(failures(await world.apply([left(stubborn, second)]))).toEqual([])
+    expect(isAlive(outputs(second).pid)).toBe(false)
+    expect(supervisors(run)).toEqual([])
+  })
+
+  test("a folder that was there before stays", async () => {
+    mkdirSync(run)
+    writeFileSync(join(run, "mine"), "")
+    const wanted = service("exec sleep 1000")
+    const done = await world.apply([wanted])
+    expect(failures(await world.apply([left(wanted, done)]))).toEqual([])
+    expect(readdirSync(run)).toEqual(["mine"])
+  })
+
+  test("the log is turned over without losing a line", async () => {
+    const lines = 60_000
+    const wanted = service(
+      `i=0; while [ $i -lt ${lines} ]; do i=$((i + 1)); echo "line $i"; done; echo done; exec sleep 1000`,
+      { log: { maxBytes: 65_536, keep: 100 } },
+    )
+    expect(failures(await world.apply([wanted]))).toEqual([])
+    await expect
+      .poll(() => existsSync(join(run, "log")) && log().endsWith("done\n"), { timeout: 15_000, interval: 100 })
+      .toBe(true)
+    const files = readdirSync(run)
+      .filter((name) => /^log(\.\d+)?$/.test(name))
+      .sort((a, b) => Number(b.slice(4) || 0) - Number(a.slice(4) || 0))
+    expect(files.length).toBeGreaterThan(3)
+    const all = files
+      .map((name) => readFileSync(join(run, name), "utf8"))
+      .join("")
+      .split("\n")
+    expect(all.slice(0, -2)).toEqual(Array.from({ length: lines }, (_, at) => `line ${at + 1}`))
+  })
+
+  test("how the log is kept changes without a restart", async () => {
+    const first = outputs(await world.apply([service("exec sleep 1000")]))
+    const done = await world.apply([service("exec sleep 1000", { log: { maxBytes: 100_000, keep: 1 } })])
+    expect(done.get("service")?.change).toMatchObject({ action: "update", props: ["log"] })
+    expect(failures(done)).toEqual([])
+    expect(outputs(done).pid).toBe(first.pid)
+    expect(
+      (await world.apply([service("exec sleep 1000", { log: { maxBytes: 100_000, keep: 1 } })])).get("service")?.change,
+    ).toEqual({ action: "none" })
+  })
+
+  // Only GNU env gives back what a shell takes from its background jobs.
+  test.skipIf(shell === "busybox")("a signal that shells ignore in the background still works", async () => {
+    const wanted = service("exec sleep 1000", { stop: { signal: "INT", graceMs: 20_000 } })
+    const done = await world.apply([wanted])
+    const begun = Date.now()
+    expect(failures(await world.apply([left(wanted, done)]))).toEqual([])
+    expect(Date.now() - begun).toBeLessThan(10_000)
+  })
+})
+
+/** A process whose parent has not asked for its end yet is a zombie, not alive. */
+function isAlive(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1")
+    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(")") + 2))
+  } catch {
+    return false
+  }
+}
+
+function commandOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "latin1")
+  } catch {
+    return ""
+  }
+}
+
+function supervisors(directory: string): readonly string[] {
+  return readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && commandOf(pid).includes(`${directory}/supervise`))
+}

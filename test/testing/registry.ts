@@ -1,0 +1,216 @@
+import { FettleError, secret } from "fettle"
+import { type Connection, provider, type Read, type Seen, type Settles } from "fettle/provider"
+import type { World } from "fettle/testing"
+import { z } from "zod"
+import { plainDriver } from "../../src/connect/plain-driver.ts"
+import { Secret } from "../../src/secrets/secret.ts"
+
+/** One entry as the registry keeps it. */
+export interface Entry {
+  readonly id: string
+  name: string
+  value: string
+  key: string
+  readonly mark: string
+}
+
+type Page = { readonly entries: readonly Entry[]; readonly more: boolean }
+
+/** Entries of one page: small, so that a list of a thousand takes several calls. */
+const PAGE = 100
+
+/** A far side that assigns ids and only lists, with the weaknesses of such: stale lists, and lists that end too early. */
+export class Registry {
+  readonly #entries = new Map<string, Entry>()
+  readonly #history: { readonly at: number; readonly entries: readonly Entry[] }[] = []
+  #staleMs = 0
+  #cut = Number.POSITIVE_INFINITY
+  #next = 0
+  calls = 0
+
+  get size(): number {
+    return this.#entries.size
+  }
+
+  async list(from: number): Promise<Page> {
+    this.calls += 1
+    const all = this.#asOf(Date.now() - this.#staleMs)
+    const until = Math.min(from + PAGE, this.#cut)
+    return { entries: all.slice(from, until), more: until < all.length }
+  }
+
+  /** A token that has been seen before gives what it made. */
+  async create(entry: Omit<Entry, "id">, token?: string): Promise<Entry> {
+    this.calls += 1
+    if (entry.value === "refused") throw new Error(`422: the value "refused" is refused`)
+    const known = token === undefined ? undefined : this.#entries.get(`by-token-${token}`)
+    if (known !== undefined) return known
+    this.#next += 1
+    const made = { ...entry, id: token === undefined ? `e${this.#next}` : `by-token-${token}` }
+    this.#entries.set(made.id, made)
+    this.#note()
+    return made
+  }
+
+  async update(id: string, changes: Partial<Entry>): Promise<Entry> {
+    this.calls += 1
+    const entry = this.#entries.get(id)
+    if (entry === undefined) throw new Error(`404: there is no ${id}`)
+    const made = { ...entry, ...changes }
+    this.#entries.set(id, made)
+    this.#note()
+    return made
+  }
+
+  async delete(id: string): Promise<void> {
+    this.calls += 1
+    this.#entries.delete(id)
+    this.#note()
+  }
+
+  stale(ms: number): void {
+    this.#staleMs = ms
+  }
+
+  truncate(entries: number): void {
+    this.#cut = entries
+  }
+
+  clear(): void {
+    this.#staleMs = 0
+    this.#cut = Number.POSITIVE_INFINITY
+  }
+
+  #note(): void {
+    this.#history.push({ at: Date.now(), entries: [...this.#entries.values()] })
+  }
+
+  #asOf(at: number): readonly Entry[] {
+    if (this.#staleMs === 0) return [...this.#entries.values()]
+    return this.#history.findLast((each) => each.at <= at)?.entries ?? []
+  }
+}
+
+/** A way to a registry. */
+export function registry(far: Registry): Connection<Registry> {
+  return {
+    type: "registry",
+    name: "registry",
+    target: "registry://test",
+    secrets: [],
+    open: async () => plainDriver(far, { identity: "registry:test" }),
+  }
+}
+
+const props = z.strictObject({ name: z.string(), value: z.string().default(""), key: z.instanceof(Secret<string>) })
+const outputs = z.object({
+  id: z.string(),
+  name: z.string(),
+  value: z.string(),
+  key: z.instanceof(Secret<string>),
+})
+
+export type Given = z.output<typeof outputs>
+
+/** A kind of entry that settles in one of three ways; `broken` replaces parts of it. */
+export function entryKind(settles: Settles, broken: Partial<ReturnType<typeof sound>> = {}) {
+  return provider({ ...sound(settles), ...broken })
+}
+
+function sound(settles: Settles) {
+  return provider({
+    kind: "test.entry",
+    version: 1,
+    about: "An entry of a registry.",
+    connects: "registry",
+    props,
+    outputs,
+    settles,
+    stable: ["id"],
+    id: () => undefined,
+    idOf: (made) => made.id,
+    predict: (want) => ({ name: want.name, value: want.value }),
+    read: async (keys, call: Read<Registry>) => {
+      const { entries, whole } = await listAll(call.connection)
+      const found = new Map(entries.map((entry) => [entry.id, entry]))
+      const marked = new Map(entries.map((entry) => [entry.mark, entry]))
+      return new Map(
+        keys.map((key) => {
+          const entry = (key.id === undefined ? undefined : found.get(key.id)) ?? openEntry(key.open, marked)
+          return [key.address, entry === undefined ? missing(whole) : { outputs: shown(entry, call), id: entry.id }]
+        }),
+      )
+    },
+    plan: (want, seen) => {
+      if (!("outputs" in seen)) return { action: "create" }
+      const differing = [
+        ...(seen.outputs.value === want.value ? [] : (["value"] as const)),
+        ...(seen.outputs.key.fingerprint === want.key.fingerprint ? [] : (["key"] as const)),
+      ]
+      if (differing.length === 0) return { action: "none" }
+      return { action: "update", props: differing, because: `${differing.join(" and ")} differ` }
+    },
+    ensure: async (want, seen, _change, call) => {
+      const { connection, intent } = call
+      const entry = { name: want.name, value: want.value, key: call.reveal(want.key), mark: intent.token }
+      const known = "outputs" in seen ? seen.outputs.id : await repeatedId(settles, intent, connection)
+      if (known !== undefined)
+        return shown(await connection.update(known, { value: entry.value, key: entry.key }), call)
+      return shown(await connection.create(entry, settles === "token" ? intent.token : undefined), call)
+    },
+    delete: async (seen, _last, call) => {
+      if ("outputs" in seen) await call.connection.delete(seen.outputs.id)
+    },
+  })
+}
+
+/** A repeated intent looks for what its first attempt may have made. */
+async function repeatedId(
+  settles: Settles,
+  intent: { readonly token: string; readonly repeated: boolean },
+  far: Registry,
+): Promise<string | undefined> {
+  if (!intent.repeated || typeof settles !== "object") return undefined
+  return (await listAll(far)).entries.find((entry) => entry.mark === intent.token)?.id
+}
+
+async function listAll(far: Registry): Promise<{ entries: readonly Entry[]; whole: boolean }> {
+  const entries: Entry[] = []
+  for (;;) {
+    const page = await far.list(entries.length)
+    entries.push(...page.entries)
+    if (!page.more) return { entries, whole: true }
+    if (page.entries.length === 0) return { entries, whole: false }
+  }
+}
+
+function openEntry(open: readonly string[] | undefined, marked: ReadonlyMap<string, Entry>): Entry | undefined {
+  return open?.map((token) => marked.get(token)).find((entry) => entry !== undefined)
+}
+
+function missing(whole: boolean): Seen<Given> {
+  return whole ? { absent: true } : { failed: new FettleError("READ_FAILED", "the list was cut") }
+}
+
+function shown({ id, name, value, key }: Entry, call: Pick<Read<Registry>, "secret">): Given {
+  return { id, name, value, key: call.secret("key", key) }
+}
+
+/** The registry as the world that `conforms` asks for. */
+export function registryWorld(far = new Registry()): World<ReturnType<typeof sound>> {
+  return {
+    connection: registry(far),
+    props: (variant) => ({ name: `entry-${variant}`, value: "one", key: secret.env("KEY") }),
+    change: (given) => ({ ...given, value: "another", key: secret.env("OTHER") }),
+    count: () => far.size,
+    calls: () => far.calls,
+    refused: (variant) => ({ name: `entry-${variant}`, value: "refused", key: secret.env("KEY") }),
+    secrets: { KEY: "correct horse battery", OTHER: "staple of another kind" },
+    faults: {
+      horizonMs: 60,
+      stale: (ms) => far.stale(ms),
+      truncate: (entries) => far.truncate(entries),
+      clear: () => far.clear(),
+    },
+  }
+}
