@@ -9,7 +9,9 @@ const home = join(here, ".delivered")
 const cli = join(here, "..", "..", "dist", "cli", "main.js")
 const settings = join(here, ".fettle", "quickstart.json")
 
-const ports = existsSync(settings) ? JSON.parse(readFileSync(settings, "utf8")) : { port: await freePort(), feedPort: await freePort() }
+const ports = existsSync(settings)
+  ? JSON.parse(readFileSync(settings, "utf8"))
+  : { port: await freePort(), feedPort: await freePort() }
 const params = ["--param", `home=${home}`, "--param", `port=${ports.port}`, "--param", `feedPort=${ports.feedPort}`]
 // Everything stays in this folder, the data key too: taking it away must leave no trace.
 const env = { ...process.env, XDG_CONFIG_HOME: join(here, ".fettle", "config") }

@@ -17,6 +17,7 @@ interface Due {
 export class Finallies {
   readonly #byAddress = new Map<string, Due[]>()
   readonly #all: Due[] = []
+  readonly #running: Promise<void>[] = []
   readonly #journal: Journal
   readonly #engine: Engine
 
@@ -63,12 +64,15 @@ export class Finallies {
   /** Runs all that is still open: the run ends. */
   async endAll(): Promise<void> {
     for (const due of [...this.#all].reverse()) await this.#run(due)
+    await Promise.all(this.#running)
   }
 
   async #run(due: Due): Promise<void> {
     if (due.state !== "open" || due.seq === undefined) return
     due.state = "done"
-    await runFinally(due.name, due.commands, due.seq, this.#journal, this.#engine)
+    const running = runFinally(due.name, due.commands, due.seq, this.#journal, this.#engine)
+    this.#running.push(running)
+    await running
   }
 
   #intentOf(due: Due): NewIntent {

@@ -4,10 +4,16 @@ import type { Work } from "../plan/work.ts"
 import type { Json } from "../provider.ts"
 import { Secret } from "../secrets/secret.ts"
 import { encode } from "../state/encode.ts"
-import type { Row } from "../state/store.ts"
+import type { Result, Row } from "../state/store.ts"
 
 /** What state remembers of a thing after its turn. */
-export function rowOf(work: Work, outputs: Readonly<Record<string, unknown>>, engine: Engine, made: boolean, carry?: Json): Row {
+export function rowOf(
+  work: Work,
+  outputs: Readonly<Record<string, unknown>>,
+  engine: Engine,
+  made: boolean,
+  carry?: Json,
+): Row {
   const { declaration, provider, row } = work
   return {
     address: work.address,
@@ -69,4 +75,9 @@ export function checkOutputs(work: Work, outputs: unknown): Readonly<Record<stri
 function same(a: unknown, b: unknown): boolean {
   if (a instanceof Secret && b instanceof Secret) return a.fingerprint === b.fingerprint
   return a === b || encode([a]) === encode([b])
+}
+
+/** Open intents of an earlier run that a node's turn settles. */
+export function closing(work: Work, engine: Engine): readonly Result[] {
+  return work.open.map((each) => ({ seq: each.seq, outcome: "settled" as const, endedAt: engine.now(), closes: true }))
 }

@@ -41,7 +41,15 @@ export async function refresh(
     }
   }
   if (again.some(({ work }) => isOld(work, guards, engine)))
-    for (const { work } of queued) if (work.planned?.action !== "none" && work.want !== undefined && work.declaration?.complete === true && work.declaration.type === "resource" && isOld(work, guards, engine)) again.push({ work, before: work.planned?.action ?? "decide" })
+    for (const { work } of queued)
+      if (
+        work.planned?.action !== "none" &&
+        work.want !== undefined &&
+        work.declaration?.complete === true &&
+        work.declaration.type === "resource" &&
+        isOld(work, guards, engine)
+      )
+        again.push({ work, before: work.planned?.action ?? "decide" })
   const reading = again.map(({ work }) => work).filter((work) => work.declaration?.type !== "check")
   if (reading.length > 0) await readAll(reading, sessions, engine)
   for (const { work, before } of again) decideAgain(work, before, engine)

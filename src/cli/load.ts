@@ -45,11 +45,28 @@ export async function loadProgram({ options, around }: Pick<Call, "options" | "a
   await handOver(file)
   let module: Readonly<Record<string, unknown>>
   try {
-    module = (await import(pathToFileURL(file).href)) as Record<string, unknown>
+    module = await imported(file)
   } catch (thrown) {
     throw await loadError(thrown, file, (path) => inspect(path, around.env))
   }
   return { program: programIn(module, file), file, folder: dirname(file) }
+}
+
+/** Imports a file; where its top-level await never settles, Node would end without a word. */
+async function imported(file: string): Promise<Readonly<Record<string, unknown>>> {
+  const hangs = Promise.withResolvers<never>()
+  const give = (): void =>
+    hangs.reject(
+      new FettleError("PROGRAM_THREW", "it waits at its top level for something that never comes", {
+        place: `${file}:1`,
+      }),
+    )
+  process.once("beforeExit", give)
+  try {
+    return await Promise.race([import(pathToFileURL(file).href) as Promise<Record<string, unknown>>, hangs.promise])
+  } finally {
+    process.off("beforeExit", give)
+  }
 }
 
 function programIn(module: Readonly<Record<string, unknown>>, file: string): Program {

@@ -14,9 +14,15 @@ export function say(text: string): void {
   process.stdout.write(`${text}\n`)
 }
 
-/** Writes data as JSON. */
+/** Writes data as JSON, with an escape for what JSON leaves as it is and a terminal may obey. */
 export function sayJson(data: unknown): void {
-  say(JSON.stringify(data, undefined, 2))
+  say(safeJson(JSON.stringify(data, undefined, 2)))
+}
+
+/** The same JSON without invisible characters: in JSON they stand only inside strings, where an escape means the same. */
+export function safeJson(json: string): string {
+  const escaped = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`
+  return json.replace(/[\p{Cf}\p{Zl}\p{Zp}\u007f-\u009f]/gu, (each) => each.split("").map(escaped).join(""))
 }
 
 /** A page for standard output; `print` writes it. */
@@ -32,7 +38,7 @@ export function print(page: Page): void {
 export function printError(thrown: unknown, { around, options }: Shown): number {
   const error = asFettleError(thrown, "INTERNAL")
   const facts = factsOf(error)
-  if (options.json === true) say(JSON.stringify({ type: "error", ...facts }))
+  if (options.json === true) say(safeJson(JSON.stringify({ type: "error", ...facts })))
   else {
     const page = new Page({ color: around.color && options.color, columns: around.columns() })
     page.add([

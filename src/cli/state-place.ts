@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { asFettleError, FettleError } from "../errors.ts"
 import { DEFAULT_STAGE } from "../program/program.ts"
+import { escapeText } from "../report/escape.ts"
 import { stateFile } from "../run/context.ts"
 import type { StatePlace } from "../run/state-edit.ts"
 import type { Call } from "./call.ts"
@@ -36,8 +37,9 @@ export async function findState(call: Call): Promise<Found> {
     const program = onlyProgram(folder, stage)
     if (program === undefined || (thrown instanceof FettleError && thrown.code === "STAGE_UNKNOWN")) throw thrown
     const { code, fact } = asFettleError(thrown, "PROGRAM_THREW")
+    const why = escapeText(`${code}: ${fact.split("\n")[0]}`)
     process.stderr.write(
-      `! The program cannot be loaded (${code}: ${fact.split("\n")[0]}); going on with the state of ${program}.\n`,
+      `! The program cannot be loaded (${why}); going on with the state of ${escapeText(program)}.\n`,
     )
     return { file: join(folder, `${program}.${stage}.db`), holder, program, stage, folder, loaded: undefined }
   }

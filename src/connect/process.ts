@@ -1,5 +1,6 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process"
 import type { Readable, Writable } from "node:stream"
+import { setTimeout as sleep } from "node:timers/promises"
 import { FettleError } from "../errors.ts"
 
 /** Names that a command gets from the base environment; all else must be named. */
@@ -8,10 +9,15 @@ const PASSED_ON = ["PATH", "HOME", "TMPDIR", "LANG"] as const
 const TAIL_BYTES = 65_536
 /** Bytes of each stream's end that stand in an error. */
 const ERROR_TAIL_BYTES = 4_096
-/** From SIGTERM to SIGKILL: long enough to flush and leave, short enough for a person who pressed Ctrl-C. */
+/** From SIGTERM to SIGKILL where the caller does not say: long enough to flush and leave, short enough for a person who pressed Ctrl-C. */
 const GRACE_MS = 5_000
 /** How long output may still come after the command itself has ended; a daemon it left behind may hold the pipe for ever. */
 const LINGER_MS = 500
+
+/** How long is looked for the end of a group after SIGKILL. */
+const AFTER_KILL_MS = 2_000
+/** How often is looked whether a group has ended. */
+const GROUP_POLL_MS = 20
 
 export type StreamName = "stdout" | "stderr"
 
@@ -24,6 +30,8 @@ export interface CommandOptions {
   /** Given on standard input; without it standard input is empty. */
   readonly input?: string | Uint8Array | undefined
   readonly timeoutMs?: number | undefined
+  /** From SIGTERM to SIGKILL on timeout or abort. Default 5,000. */
+  readonly graceMs?: number | undefined
   readonly signal?: AbortSignal | undefined
   /** Sees every chunk of output as it comes. */
   readonly onOutput?: ((stream: StreamName, bytes: Uint8Array) => void) | undefined
@@ -46,7 +54,7 @@ export interface CommandResult {
 
 /**
  * Runs a command without a shell, in a process group of its own; on timeout or abort the whole group gets SIGTERM and,
- * 5 s later, SIGKILL. Its environment holds PATH, HOME, TMPDIR and LANG of `base` and what `env` names.
+ * after the grace, SIGKILL, and this returns when it is gone. Its environment holds PATH, HOME, TMPDIR and LANG of `base` and what `env` names.
  *
  * execa runs it (groups, escalation, broken pipes are its trade); it is imported at the first command, because loading it costs
  * more than a whole no-op plan.
@@ -58,6 +66,7 @@ export interface CommandResult {
 export async function runCommand(command: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
   const { execa } = await import("execa")
   const [file = "", ...args] = command
+  const { graceMs = GRACE_MS } = options
   const begun = performance.now()
   const tails = { stdout: new Tail(options.maxTailBytes), stderr: new Tail(options.maxTailBytes) }
   const child = execa(file, args, {
@@ -68,7 +77,7 @@ export async function runCommand(command: readonly string[], options: CommandOpt
     env: { ...passedOn(options.base ?? {}), ...options.env },
     extendEnv: false,
     killDescendants: true,
-    forceKillAfterDelay: GRACE_MS,
+    forceKillAfterDelay: graceMs,
     buffer: false,
     reject: false,
   })
@@ -82,6 +91,7 @@ export async function runCommand(command: readonly string[], options: CommandOpt
     setTimeout(() => [child.stdout.destroy(), child.stderr.destroy()], LINGER_MS).unref(),
   )
   const ended = await child
+  if ((ended.timedOut || ended.isCanceled) && child.pid !== undefined) await endGroup(child.pid, graceMs)
   const result: CommandResult = {
     exitCode: ended.exitCode,
     signal: ended.signal,
@@ -95,6 +105,27 @@ export async function runCommand(command: readonly string[], options: CommandOpt
     throw failure("COMMAND_FAILED", `${file} could not be started`, command, result, ended.cause)
   if (options.check ?? true) refuseFailure(file, command, result, options.timeoutMs)
   return result
+}
+
+/**
+ * Waits for the rest of a process group that has had SIGTERM; after the grace it gets SIGKILL. Not for ever: nothing outlives
+ * SIGKILL but zombies, which are gone when whoever is their parent now asks for them.
+ */
+async function endGroup(group: number, graceMs: number): Promise<void> {
+  const killAt = performance.now() + graceMs
+  for (let now = performance.now(); now < killAt + AFTER_KILL_MS; now = performance.now()) {
+    if (!signalGroup(group, now < killAt ? 0 : "SIGKILL")) return
+    await sleep(GROUP_POLL_MS)
+  }
+}
+
+/** False once nobody is left in the group. */
+function signalGroup(group: number, signal: 0 | "SIGKILL"): boolean {
+  try {
+    return process.kill(-group, signal)
+  } catch {
+    return false
+  }
 }
 
 function refuseFailure(file: string, command: readonly string[], result: CommandResult, timeoutMs?: number): void {

@@ -153,7 +153,8 @@ async function decideNodes(
 ): Promise<void> {
   let pending = nodes
   for (let round = 0; pending.length > 0; round += 1) {
-    if (round > nodes.length) throw new FettleError("INTERNAL", `${pending[0]?.address} names another id each time it is read`)
+    if (round > nodes.length)
+      throw new FettleError("INTERNAL", `${pending[0]?.address} names another id each time it is read`)
     const reread: Work[] = []
     const later: Work[] = []
     const waiting = new Set<Address>()

@@ -107,7 +107,15 @@ function plainText(value: unknown): string {
 }
 
 /** JSON that its type shows to hold no secret. */
-type Open = string | number | boolean | null | undefined | Output<Open> | readonly Open[] | { readonly [key: string]: Open }
+type Open =
+  | string
+  | number
+  | boolean
+  | null
+  | undefined
+  | Output<Open>
+  | readonly Open[]
+  | { readonly [key: string]: Open }
 
 /**
  * A value as JSON text, with outputs and secrets in it. With a secret in it, it is a secret.

@@ -1,5 +1,5 @@
-import type { NotifyRule } from "../policies/notify.ts"
 import { asFettleError, FettleError } from "../errors.ts"
+import type { NotifyRule } from "../policies/notify.ts"
 import type { AnyProvider } from "../provider.ts"
 import { checkName } from "./address.ts"
 import { here, type LazyPlace } from "./place.ts"

@@ -5,6 +5,9 @@ import { pad } from "./width.ts"
 /** The words before the lines of an error, all padded to the longest. */
 const LABEL_WIDTH = "declared  ".length
 
+/** As much of a run's id as tells it from others and can be typed; `fettle logs` takes the beginning of one. */
+const RUN_LENGTH = 8
+
 /** Where an error's lines stand, and what its next step is about. */
 export interface ErrorPlace {
   readonly indent: number
@@ -35,7 +38,11 @@ function addLabelled(page: Page, [style, label]: readonly [Style, string], text:
 /** A next step as it can be typed: the run and the address stand where the catalogue has RUN, NODE and ADDRESS. */
 export function nextStep(next: string, { address, runId }: Pick<ErrorPlace, "address" | "runId">): string {
   const quoted = address === undefined ? undefined : `'${address.replaceAll("'", "'\\''")}'`
-  const names: Readonly<Record<string, string | undefined>> = { RUN: runId, NODE: quoted, ADDRESS: quoted }
+  const names: Readonly<Record<string, string | undefined>> = {
+    RUN: runId?.slice(0, RUN_LENGTH),
+    NODE: quoted,
+    ADDRESS: quoted,
+  }
   return next.replace(/\b(RUN|NODE|ADDRESS)\b/g, (name) => names[name] ?? name)
 }
 

@@ -11,7 +11,7 @@ const NODES_MAX = 8
 const NAMED_MAX = 5
 /** Rows of a terminal that does not say how many it has. */
 const ROWS_DEFAULT = 24
-/** Rows left for what has scrolled above, and the fewest that the live area takes. */
+/** Rows left for what has scrolled above, and the fewest in which nodes are shown: below, there is only the bar. */
 const ROWS_LEFT = 4
 const ROWS_MIN = 5
 /** Columns of the bar, and the narrowest page that has one. */
@@ -28,12 +28,21 @@ export function liveLines(progress: Progress, now: number, look: Look, rows: num
   if (progress.phase === "planning" && elapsed >= QUIET_MS) addPlanning(page, progress, elapsed)
   if (progress.phase === "settling") addSettling(page, progress, now)
   if (progress.phase === "applying") {
+    const room = roomFor(rows)
     // The bar stands last, where it stays while the nodes above come and go.
-    page.addEmpty()
-    addRunning(page, progress, now, Math.max(ROWS_MIN, (rows > 0 ? rows : ROWS_DEFAULT) - ROWS_LEFT))
+    if (room >= ROWS_MIN) {
+      page.addEmpty()
+      addRunning(page, progress, now, room)
+    }
     addBar(page, progress, elapsed)
   }
   return page.lines
+}
+
+/** Rows that the area may take: what has scrolled above stays in sight, and the cursor's own row is free. */
+function roomFor(rows: number): number {
+  const height = rows > 0 ? rows : ROWS_DEFAULT
+  return Math.min(height - 1, Math.max(ROWS_MIN, height - ROWS_LEFT))
 }
 
 function addPlanning(page: Page, progress: Progress, elapsed: number): void {

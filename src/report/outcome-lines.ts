@@ -56,11 +56,14 @@ function headOf(event: Finished, telling: Telling): readonly [string, Style, rea
   return [outcome === "maybe" ? "?" : "×", outcome === "maybe" ? "magenta" : "red", badReason(event, telling)]
 }
 
-/** Adds what went wrong; of a check that was answered the evidence stands above. */
+/** Adds what went wrong; of a check that was answered all but the remedy stands above. */
 function addTrouble(page: Page, { address, outcome, runId }: Finished, error: ErrorFacts, telling: Telling): void {
   const at = { indent: DETAIL_INDENT, root: telling.root, address, runId }
-  if (telling.answered) addRemedy(page, error, at)
-  else addError(page, error, at)
+  if (telling.answered) {
+    addRemedy(page, error, at)
+    return
+  }
+  addError(page, error, at)
   const unsure: Span = ["magenta", "It may have happened or not; the next run finds out."]
   if (outcome === "maybe") page.add([" ".repeat(DETAIL_INDENT), unsure], DETAIL_INDENT)
   if (telling.verbose) addDetails(page, error)

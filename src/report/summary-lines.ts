@@ -73,14 +73,15 @@ function checksOf({ verdicts }: Tally): readonly string[] {
   const { yes, no, inconclusive } = verdicts
   const asked = yes + no + inconclusive
   if (asked === 0) return []
-  if (yes === asked) return [together(`${several(asked, "check")} yes`)]
-  return [
-    `${together(several(asked, "check"))}: ${counted([
-      [yes, "yes"],
-      [no, "no"],
-      [inconclusive, "inconclusive"],
-    ])}`,
-  ]
+  const checks = several(asked, "check")
+  const one = (["yes", "no", "inconclusive"] as const).find((verdict) => verdicts[verdict] === asked)
+  if (one !== undefined) return [together(`${checks} ${one}`)]
+  const answers = counted([
+    [yes, "yes"],
+    [no, "no"],
+    [inconclusive, "inconclusive"],
+  ])
+  return [`${together(checks)}: ${answers}`]
 }
 
 /** Amounts with their words; those of none are left out. */

@@ -1,7 +1,7 @@
 import { apply } from "../apply/apply.ts"
 import { Journal } from "../apply/journal.ts"
 import { type Applied, factsOf } from "../apply/outcome.ts"
-import { asFettleError, FettleError } from "../errors.ts"
+import { asFettleError, causeText, FettleError } from "../errors.ts"
 import { isPending, type Plan, type PlanOptions } from "../events/plan.ts"
 import { bind, makePlan, type Planned } from "../plan/planner.ts"
 import { Sessions } from "../plan/sessions.ts"
@@ -81,15 +81,10 @@ export async function applyProgram(
     })
     store = (setup.openStore ?? openStore)(file)
     const snapshot = store.load()
-    return { snapshot, key: snapshot.keyId === undefined ? makeKey(setup.key) : existingKey(setup) }
+    return { snapshot, key: snapshot.keyId === undefined ? newKey(setup) : existingKey(setup) }
   }
   try {
-    return await running(
-      setup,
-      begin,
-      (context) => carryOut(context, store as Store, options, consent, saved),
-      true,
-    )
+    return await running(setup, begin, (context) => carryOut(context, store as Store, options, consent, saved), true)
   } finally {
     store?.close()
     lock?.release()
@@ -241,7 +236,19 @@ function readState(setup: RunSetup, saved: boolean): { snapshot: Snapshot; key: 
   const snapshot = store?.load() ?? EMPTY
   store?.close()
   if (snapshot.keyId !== undefined) return { snapshot, key: existingKey(setup) }
-  return { snapshot, key: saved ? makeKey(setup.key) : (findKey(setup.key) ?? DataKey.passing()) }
+  return { snapshot, key: saved ? newKey(setup) : (findKey(setup.key) ?? DataKey.passing()) }
+}
+
+/** @throws FettleError `STATE_WRITE` where the disk is full or broken: nothing may be sealed with a key that may be lost */
+function newKey(setup: RunSetup): DataKey {
+  try {
+    return makeKey(setup.key)
+  } catch (thrown) {
+    if (thrown instanceof FettleError) throw thrown
+    throw new FettleError("STATE_WRITE", `the data key ${setup.key.file} cannot be made: ${causeText(thrown)}`, {
+      cause: thrown,
+    })
+  }
 }
 
 function existingKey(setup: RunSetup): DataKey {

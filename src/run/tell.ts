@@ -6,7 +6,10 @@ import type { RunContext, RunResult } from "./context.ts"
 const WELL: ReadonlySet<RunResult["outcome"]> = new Set(["done", "unchanged"])
 
 /** Tells everybody whom the program names how a run ended. Never fails: that it could not is a warning of the run. */
-export async function tellEnd(context: RunContext, ended: Pick<RunResult, "outcome" | "exitCode" | "error" | "applied">): Promise<void> {
+export async function tellEnd(
+  context: RunContext,
+  ended: Pick<RunResult, "outcome" | "exitCode" | "error" | "applied">,
+): Promise<void> {
   const { setup, events, engine, stage } = context
   const bad = (ended.applied?.outcomes ?? []).filter((each) => each.error !== undefined && each.outcome !== "skipped")
   const payload = JSON.parse(
@@ -20,21 +23,29 @@ export async function tellEnd(context: RunContext, ended: Pick<RunResult, "outco
         who: setup.who,
         result: ended.outcome,
         exitCode: ended.exitCode,
-        errors: [...(ended.error === undefined ? [] : [ended.error]), ...bad.map((each) => each.error)].map((each) => each?.toJSON()),
+        errors: [...(ended.error === undefined ? [] : [ended.error]), ...bad.map((each) => each.error)].map((each) =>
+          each?.toJSON(),
+        ),
       }),
     ),
   ) as { outcome: "success" | "failure" }
   await Promise.all((setup.program.options.notify ?? []).map((rule) => tellOne(context, rule, payload)))
 }
 
-async function tellOne(context: RunContext, rule: NotifyRule, payload: { outcome: "success" | "failure" }): Promise<void> {
+async function tellOne(
+  context: RunContext,
+  rule: NotifyRule,
+  payload: { outcome: "success" | "failure" },
+): Promise<void> {
   const { engine, setup } = context
   const { tools } = setup
   if (rule.webhook instanceof Secret) await engine.box.open(rule.webhook)
   const result = await sendNotification(rule, payload, {
     fetch,
-    run: (command, options) => tools.run(command as [string, ...string[]], { ...options, cwd: tools.cwd, env: tools.baseEnv, check: false }),
+    run: (command, options) =>
+      tools.run(command as [string, ...string[]], { ...options, cwd: tools.cwd, env: tools.baseEnv, check: false }),
     reveal: (sealed) => String(engine.box.value(sealed as unknown as Secret<unknown>)),
   })
-  if (result.outcome === "failed") engine.emit({ type: "note", level: "warning", text: `a notification could not be sent: ${result.because}` })
+  if (result.outcome === "failed")
+    engine.emit({ type: "note", level: "warning", text: `a notification could not be sent: ${result.because}` })
 }

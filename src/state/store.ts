@@ -119,9 +119,7 @@ export interface Store {
   /** One transaction, synced before it returns; gives the seq of each new intent in order. @throws FettleError `STATE_WRITE` */
   commit(run: number, batch: Batch): readonly number[]
   runs(): readonly Run[]
-  entries(
-    run: number,
-  ): readonly (IntentLine & {
+  entries(run: number): readonly (IntentLine & {
     readonly outcome: Outcome | undefined
     readonly endedAt: number | undefined
     readonly error: string | undefined

@@ -1,5 +1,6 @@
+import { must, NotAsked, needs } from "./broken.ts"
 import { brief, same } from "./compare.ts"
-import { must, NotAsked, needs, type Rule } from "./rule.ts"
+import type { Rule } from "./rule.ts"
 import { changesOf, errorsOf, type Ran, type Runs } from "./runs.ts"
 import type { Trial } from "./trial.ts"
 

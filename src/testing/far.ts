@@ -2,12 +2,23 @@ import { randomUUID } from "node:crypto"
 import { plainDriver } from "../connect/plain-driver.ts"
 import { FettleError } from "../errors.ts"
 import { secretsIn } from "../program/output.ts"
-import type { Change, ChangeItem, ChangeResult, Driver, Json, Key, Seen, Write } from "../provider.ts"
+import { parseProps } from "../program/props.ts"
+import type {
+  AnyProvider,
+  Change,
+  ChangeItem,
+  ChangeResult,
+  Connection,
+  Driver,
+  Json,
+  Key,
+  Seen,
+  Write,
+} from "../provider.ts"
 import { SecretBox } from "../secrets/box.ts"
-import { DataKey } from "../secrets/key.ts"
+import type { DataKey } from "../secrets/key.ts"
 import { Secret } from "../secrets/secret.ts"
-import { must } from "./rule.ts"
-import type { Trial } from "./trial.ts"
+import { must } from "./broken.ts"
 
 /** Limit of one call of a rule, in milliseconds, where the kind names none. */
 const CALL_TIMEOUT_MS = 30_000
@@ -29,9 +40,18 @@ interface Intended {
   readonly last?: Made
 }
 
+/** What a far side is reached with. */
+export interface FarParts {
+  readonly provider: AnyProvider
+  readonly connection: Connection | undefined
+  /** Values of `secret.env(NAME)`, by name. */
+  readonly secrets: Readonly<Record<string, string>>
+  readonly key: DataKey
+}
+
 /** The far side through its own driver, with real secrets and no engine: for what the engine would never ask twice. */
 export class Far {
-  readonly #trial: Trial
+  readonly #provider: AnyProvider
   readonly #driver: Driver
   readonly #box: SecretBox
   readonly #key: DataKey
@@ -39,18 +59,16 @@ export class Far {
   /** What providers told while they wrote: JSON of `progress`. */
   readonly told: Json[] = []
 
-  private constructor(trial: Trial, driver: Driver, box: SecretBox, key: DataKey) {
-    this.#trial = trial
+  private constructor(provider: AnyProvider, driver: Driver, box: SecretBox, key: DataKey) {
+    this.#provider = provider
     this.#driver = driver
     this.#box = box
     this.#key = key
   }
 
-  static async open(trial: Trial): Promise<Far> {
-    const { connection } = trial
-    const key = new DataKey(trial.key)
+  static async open({ provider, connection, secrets, key }: FarParts): Promise<Far> {
     const access = {
-      env: (name: string) => trial.world.secrets?.[name],
+      env: (name: string) => secrets[name],
       run: () => Promise.reject(new Error("no command is run here")),
     }
     const box = new SecretBox({ access, key, random: { get: () => undefined }, register: () => {} })
@@ -61,7 +79,7 @@ export class Far {
       log: () => {},
     }
     const driver = (await connection?.open(context)) ?? plainDriver(undefined, { identity: "" })
-    return new Far(trial, driver, box, key)
+    return new Far(provider, driver, box, key)
   }
 
   close(): Promise<void> {
@@ -71,14 +89,14 @@ export class Far {
 
   /** Props as the kind gets them, with their secrets open. */
   async want(given: unknown): Promise<unknown> {
-    const want = this.#trial.parse(given)
+    const want = parseProps(this.#provider, given, "conforms" as never, undefined)
     await Promise.all(secretsIn(want).map((secret) => this.#box.open(secret)))
     return want
   }
 
   /** Reads keys in one call of the driver. */
   async read(keys: readonly Key<unknown, unknown>[]): Promise<ReadonlyMap<string, Seen<unknown>>> {
-    const items = keys.map((key) => ({ provider: this.#trial.provider, key }))
+    const items = keys.map((key) => ({ provider: this.#provider, key }))
     return this.#driver.read(items, {
       signal: this.#abort.signal,
       seal: (sha256) => this.#key.fingerprintOfHash(sha256),
@@ -111,7 +129,7 @@ export class Far {
     const result = await this.change("ensure", want, { action: "create" }, { ...intended, address })
     if ("failed" in result) throw result.failed
     const outputs = "outputs" in result ? result.outputs : undefined
-    const { provider } = this.#trial
+    const provider = this.#provider
     return { address, want, id: provider.idOf?.(outputs) ?? provider.id(want), outputs }
   }
 
@@ -126,7 +144,7 @@ export class Far {
     change: Change<Record<string, unknown>>,
     intended: Intended,
   ): Promise<ChangeResult> {
-    const { provider } = this.#trial
+    const provider = this.#provider
     const {
       address = "conforms[thing]",
       token = randomUUID(),

@@ -1,8 +1,8 @@
-import { settlesOf } from "../plan/settle.ts"
+import { Broken, must, NotAsked, needs } from "./broken.ts"
 import { applied } from "./engine-rules.ts"
 import type { Made } from "./far.ts"
 import { type Fault, Faulty } from "./faulty.ts"
-import { Broken, must, NotAsked, needs, type Rule } from "./rule.ts"
+import type { Rule } from "./rule.ts"
 import { changesOf, errorsOf, type Runs } from "./runs.ts"
 import { Seeded } from "./seeded.ts"
 import type { Trial } from "./trial.ts"
@@ -17,8 +17,6 @@ export const faultRules: readonly Rule[] = [
   { name: "a truncated list is never taken for absence", look: survivesTruncation },
 ]
 
-/** Longest wait of one seed, in milliseconds: a kind with a longer horizon is tried with a shorter one, or not at all. */
-const WAIT_MAX_MS = 2_000
 /** Longest delay of a late create or list, where no horizon says how long, in milliseconds. */
 const DELAY_MAX_MS = 30
 /** Runs after which a program must have come to rest. */
@@ -44,7 +42,7 @@ async function settle(trial: Trial, fault: Fault, seed: number, stale: boolean):
   const random = new Seeded(seed)
   const things = Array.from({ length: random.between(1, 3) }, () => trial.fresh())
   const delayMs = random.between(1, longest(trial, things[0]))
-  const faulty = new Faulty(trial, fault, random.between(0, things.length - 1), delayMs)
+  const faulty = new Faulty(trial.through, fault, random.between(0, things.length - 1), delayMs)
   const before = await trial.count()
   const runs = trial.runs()
   const first = await runs.apply(things, {}, faulty.through)
@@ -53,7 +51,7 @@ async function settle(trial: Trial, fault: Fault, seed: number, stale: boolean):
     `the faulty create ended as ${first.outcome}, though nobody can know: ${errorsOf(first)}`,
   )
   if (stale) await trial.world.faults?.stale?.(delayMs)
-  const asks = settlesOf(trial.provider, trial.parse(things[0])) === "ask"
+  const asks = trial.settles(things[0]) === "ask"
   const at = { things, faulty, before, fault }
   await (asks ? mustAsk(trial, runs, at) : mustConverge(trial, runs, at))
 }
@@ -68,7 +66,7 @@ interface At {
 
 /** A kind that declares "ask" stops at the node whose create was cut off, and makes nothing meanwhile. */
 async function mustAsk(trial: Trial, runs: Runs, { things, faulty, before, fault }: At): Promise<void> {
-  const ran = await runs.apply(things, {}, faulty.after)
+  const ran = await runs.apply(things)
   must(
     errorsOf(ran).includes("OPEN_INTENT"),
     `it declares "ask", and the next run did not ask: ${ran.outcome}, ${changesOf(ran)}`,
@@ -84,11 +82,10 @@ async function mustAsk(trial: Trial, runs: Runs, { things, faulty, before, fault
 
 /** Every other kind comes to rest by itself: one thing for each that is declared, and a plan with nothing to do. */
 async function mustConverge(trial: Trial, runs: Runs, { things, faulty, before, fault }: At): Promise<void> {
-  let ran = await runs.apply(things, {}, faulty.after)
+  let ran = await runs.apply(things)
   await faulty.arrived()
   await trial.world.faults?.clear()
-  for (let times = 1; times < RUNS_MAX && ran.exitCode !== 0; times += 1)
-    ran = await runs.apply(things, {}, faulty.after)
+  for (let times = 1; times < RUNS_MAX && ran.exitCode !== 0; times += 1) ran = await runs.apply(things)
   must(ran.exitCode === 0, `after the fault "${fault}", ${RUNS_MAX} runs do not end well: ${errorsOf(ran)}`)
   const made = (await trial.count()) - before
   must(made === things.length, `after the fault "${fault}", ${things.length} things are declared and ${made} are there`)
@@ -102,14 +99,11 @@ async function mustConverge(trial: Trial, runs: Runs, { things, faulty, before, 
   must(left === 0, `after the fault "${fault}" and a destroy, ${left} things are left behind`)
 }
 
-/** How late a create or a list may be, in milliseconds. @throws NotAsked where settling takes too long to wait for */
+/** How late a create or a list may be, in milliseconds. */
 function longest(trial: Trial, given: unknown): number {
-  const settles = settlesOf(trial.provider, trial.parse(given))
+  const settles = trial.settles(given)
   if (typeof settles !== "object") return DELAY_MAX_MS
-  const horizonMs = trial.world.faults?.horizonMs ?? settles.horizonMs
-  if (horizonMs > WAIT_MAX_MS)
-    throw new NotAsked(`its horizon of ${horizonMs} ms is long to wait: give a shorter faults.horizonMs`)
-  return Math.max(1, Math.floor(horizonMs / 2))
+  return Math.max(1, Math.floor(settles.horizonMs / 2))
 }
 
 async function survivesTruncation(trial: Trial): Promise<string> {

@@ -2,7 +2,6 @@ import { FettleError } from "../errors.ts"
 import { settlesOf } from "../plan/settle.ts"
 import type { AnyProvider, ChangeItem, ChangeResult, Connection, Driver, Settles } from "../provider.ts"
 import type { Through } from "./runs.ts"
-import type { Trial } from "./trial.ts"
 
 /**
  * What becomes of one create whose client dies meanwhile. "lost": it is made, and the reply never comes. "late": it is
@@ -19,16 +18,11 @@ export class Faulty {
   #creates = 0
   /** For the run that meets the fault. */
   readonly through: Through
-  /** For the runs after it. */
-  readonly after: Through
 
-  constructor(trial: Trial, fault: Fault, victim: number, delayMs: number) {
+  constructor({ provider, connection }: Through, fault: Fault, victim: number, delayMs: number) {
     this.#fault = fault
     this.#victim = victim
     this.#delayMs = delayMs
-    const { connection } = trial
-    const provider = impatient(trial.provider, trial.world.faults?.horizonMs)
-    this.after = { provider, connection }
     this.through =
       connection === undefined
         ? { provider: this.#provider(provider), connection }
@@ -93,7 +87,7 @@ export class Faulty {
 }
 
 /** The kind with a shorter horizon, where its world says how short the faults are. */
-function impatient(provider: AnyProvider, horizonMs: number | undefined): AnyProvider {
+export function impatient(provider: AnyProvider, horizonMs: number | undefined): AnyProvider {
   if (horizonMs === undefined) return provider
   const settles = (want: unknown): Settles => {
     const declared = settlesOf(provider, want)

@@ -1,7 +1,8 @@
 import { freeze } from "../program/props.ts"
 import type { Change, Seen } from "../provider.ts"
+import { must } from "./broken.ts"
 import { brief, same } from "./compare.ts"
-import { must, type Rule } from "./rule.ts"
+import type { Rule } from "./rule.ts"
 import type { Trial } from "./trial.ts"
 
 /** What a kind must keep when it names and compares. */

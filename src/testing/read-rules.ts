@@ -1,7 +1,8 @@
 import type { Key, Seen } from "../provider.ts"
+import { must, needs } from "./broken.ts"
 import { brief, differing } from "./compare.ts"
 import type { Far } from "./far.ts"
-import { must, needs, type Rule } from "./rule.ts"
+import type { Rule } from "./rule.ts"
 import type { Trial } from "./trial.ts"
 
 /** What a kind must keep when it reads. */

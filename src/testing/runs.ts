@@ -9,7 +9,6 @@ import type { AnyProvider, Connection } from "../provider.ts"
 import type { RunResult, RunSetup } from "../run/context.ts"
 import { localSetup } from "../run/local.ts"
 import { applyProgram, planProgram } from "../run/run.ts"
-import type { Trial } from "./trial.ts"
 
 /** One run, and all that it told. */
 export interface Ran extends RunResult {
@@ -25,12 +24,15 @@ export interface Through {
 /** Runs of the real engine over one folder of state, in a program that declares things of one kind. */
 export class Runs {
   readonly folder: string
-  readonly #trial: Trial
+  readonly #through: Through
+  readonly #env: Readonly<Record<string, string>>
   /** Everything that any of the runs told, as JSON lines. */
   readonly told: string[] = []
 
-  constructor(trial: Trial, folder: string) {
-    this.#trial = trial
+  /** @param env values of `secret.env(NAME)`, and the data key */
+  constructor(through: Through, env: Readonly<Record<string, string>>, folder: string) {
+    this.#through = through
+    this.#env = env
     this.folder = folder
   }
 
@@ -64,7 +66,7 @@ export class Runs {
   }
 
   #program(things: readonly unknown[], options: NodeOptions, through?: Through): Program {
-    const { provider, connection } = through ?? this.#trial
+    const { provider, connection } = through ?? this.#through
     const build = (): void => {
       const on = connection === undefined ? {} : { on: connection }
       for (const [at, props] of things.entries())
@@ -74,8 +76,7 @@ export class Runs {
   }
 
   #setup(declared: Program, events: FettleEvent[]): RunSetup {
-    const { world, key } = this.#trial
-    const env = { ...world.secrets, HOME: this.folder, FETTLE_STATE_KEY: key.toString("base64") }
+    const env = { ...this.#env, HOME: this.folder }
     const setup = localSetup(declared, { folder: this.folder, env, who: "conforms", command: "conforms" })
     return { ...setup, subscribers: [(event) => events.push(event)] }
   }

@@ -2,8 +2,9 @@ import { inspect } from "node:util"
 import type { FettleError } from "../errors.ts"
 import { isPlain } from "../program/output.ts"
 import { Secret } from "../secrets/secret.ts"
+import { must, needs } from "./broken.ts"
 import type { Far } from "./far.ts"
-import { must, needs, type Rule } from "./rule.ts"
+import type { Rule } from "./rule.ts"
 import { changesOf, errorsOf } from "./runs.ts"
 import type { Trial } from "./trial.ts"
 
@@ -71,6 +72,7 @@ async function writesNoSecret(trial: Trial): Promise<string> {
   const given = trial.fresh()
   const changed = trial.world.change(given as never)
   const refused = trial.refused()
+  if (refused !== undefined) trial.settles(refused)
   const errors: (FettleError | undefined)[] = []
   for (const things of [[given], [changed], ...(refused === undefined ? [] : [[changed, refused]]), [changed]]) {
     const ran = await runs.apply(things)

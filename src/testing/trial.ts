@@ -2,12 +2,19 @@ import { randomBytes } from "node:crypto"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { settlesOf } from "../plan/settle.ts"
 import { parseProps } from "../program/props.ts"
-import type { AnyProvider, Connection } from "../provider.ts"
+import type { AnyProvider, Connection, Settles } from "../provider.ts"
+import { DataKey } from "../secrets/key.ts"
 import { createRedactor } from "../secrets/redactor.ts"
+import { NotAsked } from "./broken.ts"
 import { Far } from "./far.ts"
-import { Runs } from "./runs.ts"
+import { impatient } from "./faulty.ts"
+import { Runs, type Through } from "./runs.ts"
 import type { World } from "./world.ts"
+
+/** Longest horizon that a trial waits for, in milliseconds. */
+const WAIT_MAX_MS = 2_000
 
 /** What may be asked of `conforms`. */
 export interface ConformsOptions {
@@ -22,8 +29,9 @@ export class Trial {
   readonly provider: AnyProvider
   readonly world: World
   readonly options: ConformsOptions
-  /** Of the state and the fingerprints of this trial. */
-  readonly key = randomBytes(32)
+  /** How the engine reaches the far side: without waiting longer than the world's faults last. */
+  readonly through: Through
+  readonly #key = randomBytes(32)
   readonly #next: () => number
   readonly #redactor = createRedactor()
   readonly #open: (() => Promise<void>)[] = []
@@ -34,6 +42,8 @@ export class Trial {
     this.world = world
     this.options = options
     this.#next = next
+    const connection = world.connection as Connection | undefined
+    this.through = { provider: impatient(provider, world.faults?.horizonMs), connection }
     for (const [name, value] of Object.entries(world.secrets ?? {})) this.#redactor.add({ name, value, weak: true })
   }
 
@@ -52,12 +62,19 @@ export class Trial {
     return parseProps(this.provider, given, "conforms" as never, undefined)
   }
 
-  count(): Promise<number> {
-    return Promise.resolve(this.world.count())
+  /**
+   * How an open create of these props settles, as the runs of this trial have it.
+   * @throws NotAsked where that takes too long to wait for
+   */
+  settles(given: unknown): Settles {
+    const settles = settlesOf(this.through.provider, this.parse(given))
+    if (typeof settles === "object" && settles.horizonMs > WAIT_MAX_MS)
+      throw new NotAsked(`its horizon of ${settles.horizonMs} ms is long to wait: give a shorter faults.horizonMs`)
+    return settles
   }
 
-  get connection(): Connection | undefined {
-    return this.world.connection as Connection | undefined
+  count(): Promise<number> {
+    return Promise.resolve(this.world.count())
   }
 
   /** The seeds that a rule is to be tried with. */
@@ -68,7 +85,9 @@ export class Trial {
 
   /** The far side itself, without the engine. */
   async far(): Promise<Far> {
-    const far = await Far.open(this)
+    const { connection } = this.through
+    const secrets = this.world.secrets ?? {}
+    const far = await Far.open({ provider: this.provider, connection, secrets, key: new DataKey(this.#key) })
     this.#open.push(() => far.close())
     return far
   }
@@ -77,7 +96,8 @@ export class Trial {
   runs(): Runs {
     const folder = mkdtempSync(join(tmpdir(), "fettle-conforms-"))
     this.#folders.push(folder)
-    return new Runs(this, folder)
+    const env = { ...this.world.secrets, FETTLE_STATE_KEY: this.#key.toString("base64") }
+    return new Runs(this.through, env, folder)
   }
 
   /** True where a text holds a secret of the world, in any usual form. */

@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto"
 import { settlesOf } from "../plan/settle.ts"
 import type { Change } from "../provider.ts"
+import { must, NotAsked, needs } from "./broken.ts"
 import { brief, differing } from "./compare.ts"
 import type { Far, Made } from "./far.ts"
 import { words } from "./read-rules.ts"
-import { must, NotAsked, needs, type Rule } from "./rule.ts"
+import type { Rule } from "./rule.ts"
 import type { Trial } from "./trial.ts"
 
 /** What a kind must keep when it writes. */

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process"
-import { chmodSync, readFileSync } from "node:fs"
+import { chmodSync, readFileSync, rmSync } from "node:fs"
 import { expect, test } from "vitest"
 import { order } from "../../src/graph/graph.ts"
 import type { Declaration } from "../../src/program/declaration.ts"
@@ -99,11 +99,20 @@ test("init writes a program that works, and overwrites nothing", async () => {
   expect(user.read("fettle.ts")).toBe(before)
 }, 60_000)
 
-test("init in a CommonJS project writes fettle.mts", async () => {
+test("init in a CommonJS project writes fettle.mts; where there is no package.json it writes one", async () => {
   const user = place()
-  user.write("package.json", '{ "type": "commonjs" }')
-  expect(await user.fettle(["init"])).toMatchObject({ code: 0, stdout: expect.stringContaining("fettle.mts") })
-  expect(await user.fettle(["plan", "--check"])).toMatchObject({ code: 2 })
+  for (const manifest of ['{ "type": "commonjs" }', "{}"]) {
+    user.write("package.json", manifest)
+    expect(await user.fettle(["init"])).toMatchObject({ code: 0, stdout: expect.stringContaining("fettle.mts") })
+    expect(await user.fettle(["plan", "--check"])).toMatchObject({ code: 2, stderr: "" })
+    rmSync(user.path("fettle.mts"))
+  }
+  rmSync(user.path("package.json"))
+  expect(await user.fettle(["init"])).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/fettle\.ts\n.*package\.json/),
+  })
+  expect(await user.fettle(["plan", "--check"])).toMatchObject({ code: 2, stderr: "" })
 })
 
 test("explain knows every code", async () => {

@@ -1,4 +1,4 @@
-import { copyFileSync, globSync, readFileSync, rmSync, statSync } from "node:fs"
+import { copyFileSync, globSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from "node:fs"
 import { expect, test } from "vitest"
 import { linesOf, place } from "./fettle.ts"
 
@@ -272,4 +272,19 @@ test("--state puts everything elsewhere", async () => {
     "*\n",
   ])
   expect(await user.fettle(["plan", "--check", "--state", "elsewhere"])).toMatchObject({ code: 0 })
+})
+
+test("the logs of the last 50 runs are kept", async () => {
+  const user = place("notes")
+  await user.fettle(["apply", "--yes"])
+  const folder = ".fettle/logs/notes.dev"
+  const before = new Date(Date.now() - 60_000)
+  for (let at = 0; at < 60; at++) {
+    user.write(`${folder}/old-${at}.jsonl`, "")
+    utimesSync(user.path(`${folder}/old-${at}.jsonl`), before, before)
+  }
+  await user.fettle(["verify"])
+  const kept = readdirSync(user.path(folder))
+  expect(kept).toHaveLength(50)
+  expect(kept.filter((name) => !name.startsWith("old-"))).toHaveLength(2)
 })

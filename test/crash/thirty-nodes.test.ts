@@ -4,8 +4,8 @@ import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { editState } from "../../src/run/state-edit.ts"
 import { settleIntent } from "../../src/run/state-settle.ts"
-import { type FarSide, startFarSide } from "../fixtures/far-side/server.ts"
 import type { Order } from "../fixtures/crash/child.ts"
+import { type FarSide, startFarSide } from "../fixtures/far-side/server.ts"
 import { runChild } from "../support/crash.ts"
 import { testFolder } from "../support/runs.ts"
 import { world } from "../support/world.ts"
@@ -28,26 +28,40 @@ interface Place {
 }
 
 function orderOf({ folder, seed }: Place, version: 1 | 2, killAt: number): Order {
-  return { command: "apply", module: MODULE, options: { folder, world: join(folder, "world"), url: `${farSide.url}/ns/${seed}`, version }, folder, killAt }
+  return {
+    command: "apply",
+    module: MODULE,
+    options: { folder, world: join(folder, "world"), url: `${farSide.url}/ns/${seed}`, version },
+    folder,
+    killAt,
+  }
 }
 
-test.each([1, 2] as const)("version %i: SIGKILL at every boundary, and the next run converges", { timeout: 900_000 }, async (version) => {
-  const root = testFolder()
-  let untouched = 0
-  let next = 1
-  const lane = async (): Promise<void> => {
-    while (untouched === 0) {
-      const killAt = next++
-      expect(killAt).toBeLessThan(BOUNDARIES_MAX)
-      const place = { folder: join(root, String(killAt)), seed: `v${version}-${killAt}` }
-      mkdirSync(place.folder)
-      if (version === 2) expect((await runChild(orderOf(place, 1, 0))).report, "the first version").toMatchObject({ exitCode: 0, errors: [] })
-      if (!(await killAndRecover(place, version, killAt))) untouched = killAt
+test.each([1, 2] as const)(
+  "version %i: SIGKILL at every boundary, and the next run converges",
+  { timeout: 900_000 },
+  async (version) => {
+    const root = testFolder()
+    let untouched = 0
+    let next = 1
+    const lane = async (): Promise<void> => {
+      while (untouched === 0) {
+        const killAt = next++
+        expect(killAt).toBeLessThan(BOUNDARIES_MAX)
+        const place = { folder: join(root, String(killAt)), seed: `v${version}-${killAt}` }
+        mkdirSync(place.folder)
+        if (version === 2)
+          expect((await runChild(orderOf(place, 1, 0))).report, "the first version").toMatchObject({
+            exitCode: 0,
+            errors: [],
+          })
+        if (!(await killAndRecover(place, version, killAt))) untouched = killAt
+      }
     }
-  }
-  await Promise.all(Array.from({ length: LANES }, lane))
-  expect(untouched).toBeGreaterThan(30)
-})
+    await Promise.all(Array.from({ length: LANES }, lane))
+    expect(untouched).toBeGreaterThan(30)
+  },
+)
 
 /** False where the run ended before it was killed. */
 async function killAndRecover(place: Place, version: 1 | 2, killAt: number): Promise<boolean> {
@@ -64,20 +78,39 @@ async function killAndRecover(place: Place, version: 1 | 2, killAt: number): Pro
 /** Runs again; answers what Fettle asks by looking at the far side, as a person would. */
 async function recover(place: Place, version: 1 | 2, killAt: number): Promise<void> {
   const second = await runChild(orderOf(place, version, 0))
-  const asked = (second.report?.errors ?? []).filter((each) => each.code === "OPEN_INTENT").map((each) => each.address as string)
+  const asked = (second.report?.errors ?? [])
+    .filter((each) => each.code === "OPEN_INTENT")
+    .map((each) => each.address as string)
   for (const address of asked) expect(address, `asked after boundary ${killAt}`).toMatch(/^ask\//)
-  if (asked.length === 0) return expect(second.report, `${second.stderr} after boundary ${killAt}`).toMatchObject({ exitCode: 0, errors: [] }) as void
-  const { collections } = farSide.namespace(place.seed).dump() as unknown as { collections: Record<string, { id: string; name: string; size: number }[]> }
+  if (asked.length === 0)
+    return expect(second.report, `${second.stderr} after boundary ${killAt}`).toMatchObject({
+      exitCode: 0,
+      errors: [],
+    }) as void
+  const { collections } = farSide.namespace(place.seed).dump() as unknown as {
+    collections: Record<string, { id: string; name: string; size: number }[]>
+  }
   for (const address of new Set(asked)) answer(place, version, address, collections.ask ?? [])
   const third = await runChild(orderOf(place, version, 0))
   expect(third.report, `${third.stderr} after answers at boundary ${killAt}`).toMatchObject({ exitCode: 0, errors: [] })
 }
 
-function answer(place: Place, version: 1 | 2, address: string, objects: readonly { id: string; name: string; size: number }[]): void {
+function answer(
+  place: Place,
+  version: 1 | 2,
+  address: string,
+  objects: readonly { id: string; name: string; size: number }[],
+): void {
   const at = address.match(/object(\d)/)?.[1]
   const size = version === 2 && at === "2" ? 2 : 1
   const made = objects.find((each) => each.name === `ask${at}` && each.size === size)
-  editState({ file: join(place.folder, ".fettle", "thirty.dev.db"), holder: { who: "test", host: "here", pid: process.pid, command: "settle" } }, (edit) => settleIntent(edit, address, made === undefined ? {} : { made: made.id }, 1))
+  editState(
+    {
+      file: join(place.folder, ".fettle", "thirty.dev.db"),
+      holder: { who: "test", host: "here", pid: process.pid, command: "settle" },
+    },
+    (edit) => settleIntent(edit, address, made === undefined ? {} : { made: made.id }, 1),
+  )
 }
 
 /** Exactly what the program says, and nothing besides. */
@@ -85,11 +118,21 @@ function expectWorld({ folder, seed }: Place, version: 1 | 2, when: string): voi
   const second = version === 2
   const files = Array.from({ length: second ? 5 : 6 }, (_, at) => `file ${at}`)
   expect(readdirSync(join(folder, "files")).sort(), when).toEqual([...files, "link0", "link1"])
-  for (const [at, name] of files.entries()) expect(readFileSync(join(folder, "files", name), "utf8"), when).toBe(second && at < 2 ? `changed ${at}\n` : `content ${at}\n`)
+  for (const [at, name] of files.entries())
+    expect(readFileSync(join(folder, "files", name), "utf8"), when).toBe(
+      second && at < 2 ? `changed ${at}\n` : `content ${at}\n`,
+    )
   expect(readlinkSync(join(folder, "files", "link0"))).toBe(second ? "elsewhere" : "file 0")
-  expect(world(join(folder, "world")).names(), when).toEqual(second ? ["renamed", "thing0", "thing2", "thing3"] : ["thing0", "thing1", "thing2", "thing3"])
-  const dump = farSide.namespace(seed).dump() as unknown as { byName: Record<string, number>; counters: { duplicates: number } }
-  const wanted = ["unique", "token", "mark", "ask"].flatMap((prefix) => Array.from({ length: second ? 3 : 4 }, (_, at) => [`${prefix}${at}`, 1] as const))
+  expect(world(join(folder, "world")).names(), when).toEqual(
+    second ? ["renamed", "thing0", "thing2", "thing3"] : ["thing0", "thing1", "thing2", "thing3"],
+  )
+  const dump = farSide.namespace(seed).dump() as unknown as {
+    byName: Record<string, number>
+    counters: { duplicates: number }
+  }
+  const wanted = ["unique", "token", "mark", "ask"].flatMap((prefix) =>
+    Array.from({ length: second ? 3 : 4 }, (_, at) => [`${prefix}${at}`, 1] as const),
+  )
   expect(dump.byName, when).toEqual(Object.fromEntries(wanted))
   expect(existsSync(join(folder, ".fettle"))).toBe(true)
 }

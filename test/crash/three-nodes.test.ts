@@ -25,7 +25,10 @@ test("SIGKILL at every boundary of three creates: the next run converges", { tim
     }
     expect(first.signal).toBe("SIGKILL")
     const second = await runChild({ ...order, killAt: 0 })
-    expect(second.report, `after a kill at boundary ${killAt}: ${second.stderr}`).toMatchObject({ exitCode: 0, errors: [] })
+    expect(second.report, `after a kill at boundary ${killAt}: ${second.stderr}`).toMatchObject({
+      exitCode: 0,
+      errors: [],
+    })
     expect(far.names()).toEqual(["a", "b", "c"])
     expect(far.get("c")).toMatchObject({ value: "after 2", serial: 3 })
     const third = await runChild({ ...order, command: "plan", killAt: 0 })

@@ -8,7 +8,12 @@ function chain(folder: string, values: Readonly<Record<string, string | number>>
   return program("chain", {}, () => {
     let before: string | Output<string> = ""
     for (const [name, value] of Object.entries(values)) {
-      const made: { readonly name: Output<string> } = resource(thing, name, { folder, name, value: text`${value}${before}`, ...extra })
+      const made: { readonly name: Output<string> } = resource(thing, name, {
+        folder,
+        name,
+        value: text`${value}${before}`,
+        ...extra,
+      })
       before = text`<${made.name}`
     }
   })
@@ -42,12 +47,19 @@ test("tells drift from wanted change", async () => {
   await apply(chain(far.folder, { a: 1, b: 2 }))
   far.put("a", { name: "a", value: "moved", size: 1, serial: 1 })
   const drifted = await plan(chain(far.folder, { a: 1, b: 2 }))
-  expect(drifted.plan?.changes[0]).toMatchObject({ action: "update", cause: "drift", props: [{ name: "value", from: '"moved"', to: '"1"' }] })
+  expect(drifted.plan?.changes[0]).toMatchObject({
+    action: "update",
+    cause: "drift",
+    props: [{ name: "value", from: '"moved"', to: '"1"' }],
+  })
   const both = await plan(chain(far.folder, { a: 5, b: 2 }))
   expect(both.plan?.changes[0]).toMatchObject({ action: "update", cause: "wanted+drift" })
   far.remove("b")
   const gone = await plan(chain(far.folder, { a: 1, b: 2 }))
-  expect(gone.plan?.changes.find((each) => each.address === "test.thing[b]")).toMatchObject({ action: "create", cause: "gone" })
+  expect(gone.plan?.changes.find((each) => each.address === "test.thing[b]")).toMatchObject({
+    action: "create",
+    cause: "gone",
+  })
 })
 
 test("deletes what left the program, in reverse order", async () => {
@@ -73,8 +85,15 @@ test("a failure stops only what depends on it", async () => {
   })
   const applied = await apply(broken)
   expect(applied.exitCode).toBe(1)
-  expect([...outcomesOf(applied)].sort()).toEqual(["done create test.thing[free]", "maybe create test.thing[bad]", "skipped decide test.thing[after-bad]"])
-  expect(applied.applied?.outcomes.find((each) => each.address === "test.thing[bad]")?.error?.toJSON()).toMatchObject({ code: "PROVIDER_THREW", place: expect.stringContaining("apply.test.ts:") })
+  expect([...outcomesOf(applied)].sort()).toEqual([
+    "done create test.thing[free]",
+    "maybe create test.thing[bad]",
+    "skipped decide test.thing[after-bad]",
+  ])
+  expect(applied.applied?.outcomes.find((each) => each.address === "test.thing[bad]")?.error?.toJSON()).toMatchObject({
+    code: "PROVIDER_THREW",
+    place: expect.stringContaining("apply.test.ts:"),
+  })
 })
 
 test("refuses what Fettle did not make, until it is adopted", async () => {
@@ -82,9 +101,13 @@ test("refuses what Fettle did not make, until it is adopted", async () => {
   const far = world(join(folder, "world"))
   far.put("a", { name: "a", value: "theirs", size: 1, serial: 1 })
   const { plan, apply } = runsIn(folder)
-  const one = (options = {}) => program("one", {}, () => void resource(thing, "a", { folder: far.folder, name: "a", value: "theirs" }, options))
+  const one = (options = {}) =>
+    program("one", {}, () => void resource(thing, "a", { folder: far.folder, name: "a", value: "theirs" }, options))
   const refused = await plan(one())
-  expect(refused.plan?.changes[0]).toMatchObject({ action: "blocked", error: { code: "FOREIGN", next: expect.stringContaining("fettle adopt") } })
+  expect(refused.plan?.changes[0]).toMatchObject({
+    action: "blocked",
+    error: { code: "FOREIGN", next: expect.stringContaining("fettle adopt") },
+  })
   expect(refused.exitCode).toBe(1)
   const adopted = await apply(one({ adopt: true }))
   expect(changesOf(adopted)).toEqual(["adopt test.thing[a]"])
@@ -98,18 +121,27 @@ test("replaces in both orders", async () => {
   const folder = testFolder()
   const far = world(join(folder, "world"))
   const { apply } = runsIn(folder)
-  const sized = (size: number, name = "a") => program("sized", {}, () => {
-    const a = resource(thing, "a", { folder: far.folder, name, size })
-    resource(thing, "user", { folder: far.folder, name: "user", value: text`of ${a.serial}` })
-  })
+  const sized = (size: number, name = "a") =>
+    program("sized", {}, () => {
+      const a = resource(thing, "a", { folder: far.folder, name, size })
+      resource(thing, "user", { folder: far.folder, name: "user", value: text`of ${a.serial}` })
+    })
   await apply(sized(1))
   const replaced = await apply(sized(2))
   expect(replaced.plan?.changes[0]).toMatchObject({ action: "replace", order: "delete-first" })
   expect(replaced.outcome).toBe("done")
   expect(far.get("a")?.size).toBe(2)
   const renamed = await apply(sized(2, "b"))
-  expect(renamed.plan?.changes[0]).toMatchObject({ action: "replace", order: "create-first", because: "its id changes from a to b" })
-  expect(outcomesOf(renamed)).toEqual(["done replace test.thing[a]", "done update test.thing[user]", "done delete test.thing[a]"])
+  expect(renamed.plan?.changes[0]).toMatchObject({
+    action: "replace",
+    order: "create-first",
+    because: "its id changes from a to b",
+  })
+  expect(outcomesOf(renamed)).toEqual([
+    "done replace test.thing[a]",
+    "done update test.thing[user]",
+    "done delete test.thing[a]",
+  ])
   expect(far.names()).toEqual(["b", "user"])
   expect(changesOf(await apply(sized(2, "b")))).toEqual([])
 })
@@ -118,7 +150,8 @@ test("protect refuses, retain leaves, renamedFrom moves", async () => {
   const folder = testFolder()
   const far = world(join(folder, "world"))
   const { plan, apply } = runsIn(folder)
-  const at = (name: string, options: object) => program("opts", {}, () => void resource(thing, name, { folder: far.folder, name: "x" }, options))
+  const at = (name: string, options: object) =>
+    program("opts", {}, () => void resource(thing, name, { folder: far.folder, name: "x" }, options))
   await apply(at("old", { protect: true }))
   const refused = await plan(program("opts", {}, () => {}, { providers: [thing] }))
   expect(refused.plan?.changes[0]).toMatchObject({ action: "blocked", error: { code: "PROTECTED" } })
@@ -162,7 +195,16 @@ test("a plan stops at mass absence and mass deletion", async () => {
   const folder = testFolder()
   const far = world(join(folder, "world"))
   const { plan, apply } = runsIn(folder)
-  const many = (count: number) => program("many", {}, () => group("g", () => { for (let i = 0; i < count; i += 1) resource(thing, { folder: far.folder, name: `n${i}` }) }), { providers: [thing] })
+  const many = (count: number) =>
+    program(
+      "many",
+      {},
+      () =>
+        group("g", () => {
+          for (let i = 0; i < count; i += 1) resource(thing, { folder: far.folder, name: `n${i}` })
+        }),
+      { providers: [thing] },
+    )
   await apply(many(20))
   expect((await plan(many(0))).error?.code).toBe("MASS_DELETION")
   expect((await plan(many(0), { expectDeletes: 20 })).error).toBeUndefined()
@@ -175,7 +217,8 @@ test("a call that hangs ends at its timeout", async () => {
   const folder = testFolder()
   const far = world(join(folder, "world"))
   const { apply } = runsIn(folder)
-  const slow = (hangs: boolean) => program("slow", {}, () => void resource(thing, "a", { folder: far.folder, name: "a", hangs }, { timeout: 200 }))
+  const slow = (hangs: boolean) =>
+    program("slow", {}, () => void resource(thing, "a", { folder: far.folder, name: "a", hangs }, { timeout: 200 }))
   const hung = await apply(slow(true))
   expect(hung.applied?.outcomes[0]).toMatchObject({ outcome: "maybe", error: { code: "TIMEOUT" } })
   expect((await apply(slow(false))).outcome).toBe("done")

@@ -10,7 +10,10 @@ const RACER = fileURLToPath(new URL("../fixtures/lock-racer.ts", import.meta.url
 const holder = { who: "me", host: "here", pid: process.pid, command: "apply", since: "2026-01-01T00:00:00Z" }
 
 function racer(file: string, startAt: number, detachedChild = false): ChildProcess {
-  return spawn(process.execPath, ["--disable-warning=ExperimentalWarning", RACER, file, String(startAt)], { stdio: ["pipe", "pipe", "inherit"], detached: detachedChild })
+  return spawn(process.execPath, ["--disable-warning=ExperimentalWarning", RACER, file, String(startAt)], {
+    stdio: ["pipe", "pipe", "inherit"],
+    detached: detachedChild,
+  })
 }
 
 async function answerOf(child: ChildProcess): Promise<string> {
@@ -27,12 +30,16 @@ test("1,000 races in one process have one winner each", () => {
   for (let race = 0; race < 1000; race += 1) {
     const file = join(folder, `${race % 7}.lock`)
     const winner = takeLock(file, holder)
-    expect(() => takeLock(file, holder)).toThrowError(/me on here \(pid \d+, fettle apply, since 2026-01-01T00:00:00Z\) holds the lock/)
+    expect(() => takeLock(file, holder)).toThrowError(
+      /me on here \(pid \d+, fettle apply, since 2026-01-01T00:00:00Z\) holds the lock/,
+    )
     winner.release()
   }
 })
 
-test("processes that race for a lock: one winner, the others are told who, where and since when", { timeout: 120_000 }, async () => {
+test("processes that race for a lock: one winner, the others are told who, where and since when", {
+  timeout: 120_000,
+}, async () => {
   const folder = testFolder()
   for (let race = 0; race < 12; race += 1) {
     const file = join(folder, `${race}.lock`)

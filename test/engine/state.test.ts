@@ -7,11 +7,34 @@ import type { Row } from "../../src/state/store.ts"
 import { testFolder } from "../support/runs.ts"
 
 const row = (name: string): Row => ({
-  address: `test.thing[${name}]`, deposed: "", kind: "test.thing", version: 1, connection: "", id: name, owned: true, protect: false, retain: false, unfinished: false,
-  props: JSON.stringify({ name, value: "x".repeat(300) }), outputs: JSON.stringify({ name }), carry: undefined, needs: [],
+  address: `test.thing[${name}]`,
+  deposed: "",
+  kind: "test.thing",
+  version: 1,
+  connection: "",
+  id: name,
+  owned: true,
+  protect: false,
+  retain: false,
+  unfinished: false,
+  props: JSON.stringify({ name, value: "x".repeat(300) }),
+  outputs: JSON.stringify({ name }),
+  carry: undefined,
+  needs: [],
 })
 
-const intent = (name: string) => ({ address: `test.thing[${name}]`, deposed: "", action: "update" as const, kind: "test.thing", connection: "", id: name, token: "t", want: "{}", needs: [], startedAt: 1 })
+const intent = (name: string) => ({
+  address: `test.thing[${name}]`,
+  deposed: "",
+  action: "update" as const,
+  kind: "test.thing",
+  connection: "",
+  id: name,
+  token: "t",
+  want: "{}",
+  needs: [],
+  startedAt: 1,
+})
 
 test("what commit has returned from is there after the file is opened again", () => {
   const file = join(testFolder(), "state.db")
@@ -21,8 +44,15 @@ test("what commit has returned from is there after the file is opened again", ()
   store.commit(run, { rows: [row("a"), row("b")] })
   store.close()
   const again = openStore(file)
-  expect(again.load()).toMatchObject({ rows: [row("a"), row("b")], open: [{ seq, address: "test.thing[a]", orphanedAt: undefined }], keyId: "k" })
-  again.commit(run, { results: [{ seq: seq as number, outcome: "done", endedAt: 2, closes: true }], removed: [{ address: "test.thing[a]", deposed: "" }] })
+  expect(again.load()).toMatchObject({
+    rows: [row("a"), row("b")],
+    open: [{ seq, address: "test.thing[a]", orphanedAt: undefined }],
+    keyId: "k",
+  })
+  again.commit(run, {
+    results: [{ seq: seq as number, outcome: "done", endedAt: 2, closes: true }],
+    removed: [{ address: "test.thing[a]", deposed: "" }],
+  })
   expect(again.load()).toMatchObject({ rows: [row("b")], open: [] })
   again.close()
 })
@@ -62,7 +92,9 @@ test("reading state writes nothing", () => {
   expect(readStore(file)).toBeUndefined()
   expect(existsSync(file)).toBe(false)
   const store = openStore(file)
-  store.commit(store.beginRun({ id: "r", command: "apply", who: "me", startedAt: 1, keyId: undefined }), { rows: [row("a")] })
+  store.commit(store.beginRun({ id: "r", command: "apply", who: "me", startedAt: 1, keyId: undefined }), {
+    rows: [row("a")],
+  })
   store.close()
   const before = readFileSync(file)
   const reader = readStore(file)
@@ -95,7 +127,10 @@ function bytesPerChange(file: string, count: number): number {
   for (let at = 0; at < changes; at += 1) {
     const name = `n${(at * 7919) % count}`
     const [seq] = store.commit(run, { intents: [intent(name)] })
-    store.commit(run, { results: [{ seq: seq as number, outcome: "done", endedAt: 2, closes: true }], rows: [row(name)] })
+    store.commit(run, {
+      results: [{ seq: seq as number, outcome: "done", endedAt: 2, closes: true }],
+      rows: [row(name)],
+    })
   }
   const bytes = (statSync(`${file}-wal`).size - begin) / changes
   store.close()

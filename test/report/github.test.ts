@@ -22,7 +22,7 @@ test("errors and failed checks become annotations of the program's lines", () =>
   expect(reported(MIXED).commands).toMatchInlineSnapshot(`
     "::stop-commands::fettle-token
     ::fettle-token::
-    ::error file=fettle.ts,line=21,title=task[build]%3A TASK_FAILED::tsc ended with exit code 2%0Anext: fettle logs 7c9e6679-7425-40de-944b-e07fc1f90ae7 'task[build]' shows all it wrote
+    ::error file=fettle.ts,line=21,title=task[build]%3A TASK_FAILED::tsc ended with exit code 2%0Anext: fettle logs 7c9e6679 'task[build]' shows all it wrote
     ::error file=fettle.ts,line=30,title=check[rows]%3A CHECK_NO::0 rows, wanted at least 1%0Anext: read its evidence; what depends on it was not changed
     ::stop-commands::fettle-token
     ::fettle-token::
@@ -38,7 +38,7 @@ test("the summary of the step is a table", () => {
 
     | | address | what | next |
     |---|---|---|---|
-    | × | <code>task&#91;build&#93;</code> | TASK&#95;FAILED&#58; tsc ended with exit code 2 | fettle logs 7c9e6679&#45;7425&#45;40de&#45;944b&#45;e07fc1f90ae7 &#39;task&#91;build&#93;&#39; shows all it wrote |
+    | × | <code>task&#91;build&#93;</code> | TASK&#95;FAILED&#58; tsc ended with exit code 2 | fettle logs 7c9e6679 &#39;task&#91;build&#93;&#39; shows all it wrote |
     | ✗ | <code>check&#91;rows&#93;</code> | no&#58; 0 rows, wanted at least 1 &#40;9ms&#41; |  |
     | ✓ | <code>check&#91;answers&#93;</code> | yes&#58; 200 in 41 ms &#40;1.1s&#41; |  |
 

@@ -20,7 +20,7 @@ test("checks and tasks of a run; resources are not cases", () => {
         <testcase name="task[build]" classname="shop prod" time="2.400">
           <failure type="TASK_FAILED" message="tsc ended with exit code 2">tsc ended with exit code 2
     declared: fettle.ts:21
-    next: fettle logs 7c9e6679-7425-40de-944b-e07fc1f90ae7 'task[build]' shows all it wrote</failure>
+    next: fettle logs 7c9e6679 'task[build]' shows all it wrote</failure>
           <system-out>compiling 34 files
     src/a.ts:3 error: no such name: ordres</system-out>
         </testcase>

@@ -256,6 +256,16 @@ test.each([
   reporter.close()
 })
 
+test.each([3, 5, 6])("a terminal of %i rows keeps one area", (height) => {
+  const terminal = new Emulator(80, height)
+  const reporter = live(terminal)
+  const names = Array.from({ length: 30 }, (_, index) => `host.file[page-${index}]`)
+  play(reporter, underWay(names, 300))
+  expect(terminal.text.match(/ of 30/g)?.length).toBe(1)
+  reporter.close()
+  expect(terminal.text).not.toContain(" of 30")
+})
+
 test("a terminal that becomes narrower, then wider, keeps one area and every finished line", () => {
   const terminal = new Emulator(100)
   const reporter = live(terminal)

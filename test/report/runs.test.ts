@@ -54,8 +54,7 @@ test("a run that fails in one place", () => {
     |  × task[build]                failed  2.4s  TASK_FAILED
     |      tsc ended with exit code 2
     |      declared  fettle.ts:21
-    |      next      fettle logs 7c9e6679-7425-40de-944b-e07fc1f90ae7 'task[build]'
-    |                shows all it wrote
+    |      next      fettle logs 7c9e6679 'task[build]' shows all it wrote
     |      the last 2 lines of its log:
     |      │ compiling 34 files
     |      │ src/a.ts:3 error: no such name: ordres
@@ -67,8 +66,7 @@ test("a run that fails in one place", () => {
     |
     |Failed  1 created, 1 updated, 1 failed, 1 skipped · 2 checks: 1 yes, 1 no · 5.6s
     |  × task[build]  TASK_FAILED  tsc ended with exit code 2
-    |      next  fettle logs 7c9e6679-7425-40de-944b-e07fc1f90ae7 'task[build]' shows
-    |            all it wrote
+    |      next  fettle logs 7c9e6679 'task[build]' shows all it wrote
     |  ✗ check[rows]  no: 0 rows, wanted at least 1
     |  · 1 skipped, because task[build] did not go through"
   `)
@@ -96,9 +94,7 @@ test("a run that fails, on a narrow terminal", () => {
     |      failed  2.4s  TASK_FAILED
     |      tsc ended with exit code 2
     |      declared  fettle.ts:21
-    |      next      fettle logs
-    |                7c9e6679-7425-40de-944b-
-    |                e07fc1f90ae7
+    |      next      fettle logs 7c9e6679
     |                'task[build]' shows all
     |                it wrote
     |      the last 2 lines of its log:
@@ -122,10 +118,9 @@ test("a run that fails, on a narrow terminal", () => {
     |  × task[build]
     |      TASK_FAILED  tsc ended with exit
     |      code 2
-    |      next  fettle logs
-    |            7c9e6679-7425-40de-944b-e07f
-    |            c1f90ae7 'task[build]' shows
-    |            all it wrote
+    |      next  fettle logs 7c9e6679
+    |            'task[build]' shows all it
+    |            wrote
     |  ✗ check[rows]
     |      no: 0 rows, wanted at least 1
     |  · 1 skipped, because task[build] did
@@ -151,7 +146,7 @@ test("a run that fails, in colour at 120 columns", () => {
     |<red>  × </>task[build]                <alarm>failed</><dim>  2.4s</>  <alarm>TASK_FAILED</>
     |      tsc ended with exit code 2
     |      <dim>declared  </>fettle.ts:21
-    |      <cyan>next      </>fettle logs 7c9e6679-7425-40de-944b-e07fc1f90ae7 'task[build]' shows all it wrote
+    |      <cyan>next      </>fettle logs 7c9e6679 'task[build]' shows all it wrote
     |      <dim>the last 2 lines of its log:</>
     |<dim>      │ </>compiling 34 files
     |<dim>      │ </>src/a.ts:3 error: no such name: ordres
@@ -163,7 +158,7 @@ test("a run that fails, in colour at 120 columns", () => {
     |
     |<alarm>Failed</>  1 created, 1 updated, 1 failed, 1 skipped<dim> · 2 checks: 1 yes, 1 no</><dim> · 5.6s</>
     |<red>  × </>task[build]  <alarm>TASK_FAILED</>  tsc ended with exit code 2
-    |      <cyan>next  </>fettle logs 7c9e6679-7425-40de-944b-e07fc1f90ae7 'task[build]' shows all it wrote
+    |      <cyan>next  </>fettle logs 7c9e6679 'task[build]' shows all it wrote
     |<alarm>  ✗ </>check[rows]  <alarm>no</>: 0 rows, wanted at least 1
     |<dim>  · 1 skipped, because task[build] did not go through</>"
   `)
@@ -195,8 +190,7 @@ test("a run that fails, with all there is to say", () => {
     |  × task[build]                failed  2.4s  TASK_FAILED
     |      tsc ended with exit code 2
     |      declared  fettle.ts:21
-    |      next      fettle logs 7c9e6679-7425-40de-944b-e07fc1f90ae7 'task[build]'
-    |                shows all it wrote
+    |      next      fettle logs 7c9e6679 'task[build]' shows all it wrote
     |  · host.process[shop]         skipped: waits for task[build]
     |  ✗ check[rows]                no: 0 rows, wanted at least 1  9ms
     |      declared  fettle.ts:30
@@ -205,8 +199,7 @@ test("a run that fails, with all there is to say", () => {
     |
     |Failed  1 created, 1 updated, 1 failed, 1 skipped · 2 checks: 1 yes, 1 no · 5.6s
     |  × task[build]  TASK_FAILED  tsc ended with exit code 2
-    |      next  fettle logs 7c9e6679-7425-40de-944b-e07fc1f90ae7 'task[build]' shows
-    |            all it wrote
+    |      next  fettle logs 7c9e6679 'task[build]' shows all it wrote
     |  ✗ check[rows]  no: 0 rows, wanted at least 1
     |  · 1 skipped, because task[build] did not go through"
   `)

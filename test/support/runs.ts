@@ -28,12 +28,20 @@ export interface TestRun extends RunResult {
 }
 
 /** Runs a program in a folder as its user would from code: state, data key and all in that folder. */
-export function runsIn(folder: string, more: Partial<RunSetup> & { readonly env?: Record<string, string> } = {}): {
+export function runsIn(
+  folder: string,
+  more: Partial<RunSetup> & { readonly env?: Record<string, string> } = {},
+): {
   plan(program: Program, options?: PlanOptions & { bound?: boolean }): Promise<TestRun>
   apply(program: Program, options?: PlanOptions, saved?: TestRun["plan"]): Promise<TestRun>
 } {
   const setup = (program: Program, events: FettleEvent[]): RunSetup => ({
-    ...localSetup(program, { folder, env: { PATH: process.env.PATH, HOME: folder, ...more.env }, who: "tester", pid: process.pid }),
+    ...localSetup(program, {
+      folder,
+      env: { PATH: process.env.PATH, HOME: folder, ...more.env },
+      who: "tester",
+      pid: process.pid,
+    }),
     subscribers: [(event) => events.push(event)],
     ...more,
   })

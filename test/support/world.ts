@@ -17,8 +17,12 @@ export function world(folder: string): World {
   const path = (name: string): string => join(folder, `${encodeURIComponent(name)}.json`)
   return {
     folder,
-    names: () => readdirSync(folder).map((each) => decodeURIComponent(each.slice(0, -5))).sort(),
-    get: (name) => (existsSync(path(name)) ? (JSON.parse(readFileSync(path(name), "utf8")) as Record<string, Json>) : undefined),
+    names: () =>
+      readdirSync(folder)
+        .map((each) => decodeURIComponent(each.slice(0, -5)))
+        .sort(),
+    get: (name) =>
+      existsSync(path(name)) ? (JSON.parse(readFileSync(path(name), "utf8")) as Record<string, Json>) : undefined,
     put: (name, thing) => writeFileSync(path(name), JSON.stringify(thing)),
     remove: (name) => rmSync(path(name), { force: true }),
   }
@@ -35,7 +39,12 @@ const props = z.strictObject({
   hangs: z.boolean().optional(),
 })
 
-const outputs = z.object({ name: z.string(), value: z.union([z.string(), z.number()]), size: z.number(), serial: z.number() })
+const outputs = z.object({
+  name: z.string(),
+  value: z.union([z.string(), z.number()]),
+  size: z.number(),
+  serial: z.number(),
+})
 
 type Props = z.output<typeof props>
 
@@ -62,8 +71,11 @@ export const thing = provider<typeof props, typeof outputs, undefined>({
   },
   plan: (want, seen) => {
     if (!("outputs" in seen)) return { action: "create" }
-    if (seen.outputs.size !== want.size) return { action: "replace", props: ["size"], because: "its size cannot be changed", order: want.order }
-    return seen.outputs.value === want.value ? { action: "none" } : { action: "update", props: ["value"], because: "value differs" }
+    if (seen.outputs.size !== want.size)
+      return { action: "replace", props: ["size"], because: "its size cannot be changed", order: want.order }
+    return seen.outputs.value === want.value
+      ? { action: "none" }
+      : { action: "update", props: ["value"], because: "value differs" }
   },
   ensure: async (want, seen) => {
     if (want.hangs) await new Promise(() => {})
@@ -79,5 +91,13 @@ export const thing = provider<typeof props, typeof outputs, undefined>({
 })
 
 function nextSerial(want: Props): number {
-  return 1 + Math.max(0, ...world(want.folder).names().map((name) => Number(world(want.folder).get(name)?.serial ?? 0)))
+  return (
+    1 +
+    Math.max(
+      0,
+      ...world(want.folder)
+        .names()
+        .map((name) => Number(world(want.folder).get(name)?.serial ?? 0)),
+    )
+  )
 }

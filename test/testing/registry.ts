@@ -133,11 +133,11 @@ function sound(settles: Settles) {
     read: async (keys, call: Read<Registry>) => {
       const { entries, whole } = await listAll(call.connection)
       const found = new Map(entries.map((entry) => [entry.id, entry]))
-      const marked = new Map(entries.map((entry) => [entry.mark, entry]))
+      const marked = new Map(typeof settles === "object" ? entries.map((entry) => [entry.mark, entry]) : [])
       return new Map(
         keys.map((key) => {
           const entry = (key.id === undefined ? undefined : found.get(key.id)) ?? openEntry(key.open, marked)
-          return [key.address, entry === undefined ? missing(whole) : { outputs: shown(entry, call), id: entry.id }]
+          return [key.address, entry === undefined ? missing(whole) : seenOf(entry, call)]
         }),
       )
     },
@@ -190,6 +190,10 @@ function openEntry(open: readonly string[] | undefined, marked: ReadonlyMap<stri
 
 function missing(whole: boolean): Seen<Given> {
   return whole ? { absent: true } : { failed: new FettleError("READ_FAILED", "the list was cut") }
+}
+
+function seenOf(entry: Entry, call: Pick<Read<Registry>, "secret">): Seen<Given> {
+  return { outputs: shown(entry, call), id: entry.id, mark: entry.mark }
 }
 
 function shown({ id, name, value, key }: Entry, call: Pick<Read<Registry>, "secret">): Given {

@@ -8,31 +8,41 @@ import { pageFor, print } from "../print.ts"
 /** Writes a small program that works. Nothing is ever overwritten. */
 export async function init(call: Call): Promise<number> {
   const { cwd } = call.around
-  const name = moduleTypeOf(cwd) === "commonjs" ? "fettle.mts" : "fettle.ts"
-  const file = join(cwd, name)
-  for (const each of ["fettle.ts", "fettle.mts"])
+  const manifest = manifestFor(cwd)
+  for (const each of NAMES)
     if (existsSync(join(cwd, each)))
       throw new FettleError("FILE_REFUSED", `${join(cwd, each)} is already there`, {
         next: "fettle plan shows what it would do",
       })
-  try {
-    writeFileSync(file, programText(programName(cwd)), { flag: "wx" })
-  } catch (cause) {
-    throw new FettleError("FILE_REFUSED", `${file} cannot be written: ${causeText(cause)}`, { cause })
-  }
+  const isModule = manifest === undefined || typeIn(manifest) === "module"
+  const name = NAMES[isModule ? 0 : 1]
+  write(join(cwd, name), programText(programName(cwd)))
+  if (manifest === undefined) write(join(cwd, "package.json"), '{ "private": true, "type": "module" }\n')
   const page = pageFor(call)
-  page.add([["green", "+ "], name])
-  page.add([["cyan", "next  "], isInstalled(file) ? "fettle plan" : "npm install fettle, then npx fettle plan"])
+  for (const each of manifest === undefined ? [name, "package.json"] : [name]) page.add([["green", "+ "], each])
+  const next = isInstalled(join(cwd, name)) ? "fettle plan" : "npm install fettle, then npx fettle plan"
+  page.add([["cyan", "next  "], next])
   if (call.options.quiet !== true) print(page)
   return 0
 }
 
-/** What the nearest package.json says; "module" where none says anything, since Node then looks at the code. */
-function moduleTypeOf(folder: string): string {
+/** The second is an ES module whatever package.json says. */
+const NAMES = ["fettle.ts", "fettle.mts"] as const
+
+function write(file: string, text: string): void {
+  try {
+    writeFileSync(file, text, { flag: "wx" })
+  } catch (cause) {
+    throw new FettleError("FILE_REFUSED", `${file} cannot be written: ${causeText(cause)}`, { cause })
+  }
+}
+
+/** The package.json by which Node takes a file here for an ES module or for CommonJS. */
+function manifestFor(folder: string): string | undefined {
   for (let at = folder; ; at = dirname(at)) {
     const manifest = join(at, "package.json")
-    if (existsSync(manifest)) return typeIn(manifest) ?? "module"
-    if (at === dirname(at)) return "module"
+    if (existsSync(manifest)) return manifest
+    if (at === dirname(at)) return undefined
   }
 }
 

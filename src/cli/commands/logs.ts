@@ -6,7 +6,7 @@ import type { FettleEvent } from "../../events/events.ts"
 import { escapeText } from "../../report/escape.ts"
 import { terminalReporter } from "../../report/terminal.ts"
 import type { Call } from "../call.ts"
-import { say } from "../print.ts"
+import { safeJson, say } from "../print.ts"
 import { logFolder } from "../run-log.ts"
 import { findState } from "../state-place.ts"
 
@@ -15,7 +15,7 @@ export async function logs(call: Call): Promise<number> {
   const [run = "", node] = call.args
   const { folder, program, stage } = await findState(call)
   const file = logOf(logFolder(folder, program, stage), run)
-  const show = call.options.json === true ? raw(node) : node === undefined ? replay(call) : nodeLines(node)
+  const show = call.options.json === true ? raw : node === undefined ? replay(call) : nodeLines
   let met = false
   for await (const line of createInterface({ input: createReadStream(file) })) {
     const event = parse(line)
@@ -61,8 +61,8 @@ function isAbout(event: FettleEvent, node: string): boolean {
   return "address" in event && (event.address === node || event.address.endsWith(`[${node}]`))
 }
 
-function raw(_node: string | undefined): Show {
-  return (_event, line) => say(line)
+function raw(_event: FettleEvent, line: string): void {
+  say(safeJson(line))
 }
 
 /** The run as it was told, with everything. */
@@ -79,16 +79,12 @@ function replay({ around, options }: Call): Show {
 }
 
 /** What a node wrote, and how it ended. */
-function nodeLines(_node: string): Show {
-  return (event) => {
-    const at = new Date(event.at).toISOString().slice(11, 23)
-    if (event.type === "node.log")
-      for (const line of event.text.replace(/\n$/, "").split("\n")) say(`${at}  ${escapeText(line)}`)
-    else if (event.type === "node.started") say(`${at}  ${escapeText(`${event.action} begins`)}`)
-    else if (event.type === "check.finished") say(`${at}  ${escapeText(`${event.verdict}: ${event.evidence}`)}`)
-    else if (event.type === "node.finished")
-      say(
-        `${at}  ${escapeText(`${event.outcome}${event.error === undefined ? "" : `  ${event.error.code}  ${event.error.fact}`}`)}`,
-      )
-  }
+function nodeLines(event: FettleEvent): void {
+  const at = new Date(event.at).toISOString().slice(11, 23)
+  const tell = (text: string): void => say(`${at}  ${escapeText(text)}`)
+  if (event.type === "node.log") for (const line of event.text.replace(/\n$/, "").split("\n")) tell(line)
+  else if (event.type === "node.started") tell(`${event.action} begins`)
+  else if (event.type === "check.finished") tell(`${event.verdict}: ${event.evidence}`)
+  else if (event.type === "node.finished")
+    tell(event.error === undefined ? event.outcome : `${event.outcome}  ${event.error.code}  ${event.error.fact}`)
 }

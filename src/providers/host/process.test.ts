@@ -11,8 +11,7 @@ if (kind === undefined) throw new Error("host.process is no host kind")
 
 const want = (props: object = {}) =>
   hostProcess.props.parse({ command: ["node", "server.js"], directory: "/srv/run", ...props })
-const fingerprint = (props: object = {}): string =>
-  (hostProcess.predict?.(want(props)) as { fingerprint: string }).fingerprint
+const fingerprint = (props: object = {}): string | undefined => hostProcess.predict?.(want(props)).fingerprint
 const address = "host.process[a]" as Address
 
 function secret(value: string, print = `fp:${value}`): Secret<string> {
@@ -166,7 +165,8 @@ test("secrets of the environment stand in one sealed slot, never in the script",
 })
 
 test.each([
-  [{ command: [] }, "Too small"],
+  [{ command: [] }, "expected string"],
+  [{ command: ["a\0b"] }, "cannot hold a NUL"],
   [{ restartOn: [() => 1] }, "give a value or an output, as in conf.hash"],
   [{ restartOn: [new Map()] }, "give a value or an output, as in conf.hash"],
   [{ env: { "a-b": "x" } }, "a variable is letters, digits and _"],

@@ -19,8 +19,11 @@ import { SUPERVISOR } from "./supervisor.ts"
 
 const SIGNALS = ["TERM", "INT", "QUIT", "HUP", "USR1", "USR2"] as const
 
+/** What can stand in an argument list or an environment. */
+const word = z.string().regex(/^[^\0]*$/, "an argument or a variable cannot hold a NUL")
+
 const props = z.strictObject({
-  command: z.tuple([z.string().min(1)], z.string()).describe("The argument list. No shell."),
+  command: z.tuple([word.min(1)], word).describe("The argument list. No shell."),
   directory: hostPath.describe(
     "A folder of its own, for its pid, log and start files; made where it is missing, with mode 0700.",
   ),
@@ -28,7 +31,7 @@ const props = z.strictObject({
   env: z
     .record(
       z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "a variable is letters, digits and _"),
-      z.union([z.string(), secretText]),
+      z.union([word, secretText]),
     )
     .default({})
     .describe("Its environment, besides PATH, HOME, TMPDIR and LANG of the host."),

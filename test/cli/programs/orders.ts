@@ -1,9 +1,19 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { program, resource, type Secret, secret, task } from "fettle"
-import { provider } from "fettle/provider"
+import { provider, type Read, type Seen } from "fettle/provider"
 import { z } from "zod"
 
 const far = `${import.meta.dirname}/far`
+
+interface Outputs {
+  readonly id: string
+  readonly token: Secret<string>
+}
+
+function look(id: string | undefined, call: Read<unknown>): Seen<Outputs> {
+  if (id === undefined || !existsSync(`${far}/${id}`)) return { absent: true }
+  return { outputs: { id, token: call.secret("order token", readFileSync(`${far}/${id}`, "utf8")) } }
+}
 
 /** A thing whose id the far side gives, and which it cannot be asked for: a lost answer needs a person. */
 const order = provider({
@@ -16,14 +26,7 @@ const order = provider({
   settles: "ask",
   id: () => undefined,
   idOf: (outputs) => outputs.id,
-  read: async (keys, call) =>
-    new Map(
-      keys.map((key) => {
-        if (key.id === undefined || !existsSync(`${far}/${key.id}`)) return [key.address, { absent: true as const }]
-        const token = call.secret("order token", readFileSync(`${far}/${key.id}`, "utf8"))
-        return [key.address, { outputs: { id: key.id, token } }]
-      }),
-    ),
+  read: async (keys, call) => new Map(keys.map((key) => [key.address, look(key.id, call)])),
   plan: (_want, seen) => ({ action: "outputs" in seen ? "none" : "create" }),
   ensure: async (want, _seen, _change, call) => {
     mkdirSync(far, { recursive: true })

@@ -1,0 +1,275 @@
+import { randomUUID } from "node:crypto"
+import { asFettleError, FettleError } from "../errors.ts"
+import type { NodeOutcome } from "../events/events.ts"
+import type { Engine } from "../plan/engine.ts"
+import { driverOf } from "../plan/read.ts"
+import type { Sessions } from "../plan/sessions.ts"
+import { NOTHING, type Work } from "../plan/work.ts"
+import { callWith, type Policy } from "../policies/policy.ts"
+import type { Address } from "../program/address.ts"
+import type { ChangeItem, ChangeResult, Driver, Json } from "../provider.ts"
+import type { NewIntent, Result, Row } from "../state/store.ts"
+import type { ApplyOptions } from "./apply.ts"
+import type { Finallies } from "./finally.ts"
+import { actionOf, intentOf, itemOf, type Underway } from "./intents.ts"
+import type { Journal } from "./journal.ts"
+import { NodeLog } from "./node-log.ts"
+import type { Outcome } from "./outcome.ts"
+import { checkOutputs, closing, rowOf } from "./record.ts"
+import type { Step } from "./steps.ts"
+
+/** What a change tells whoever gives steps their turns. */
+export interface Turns {
+  done(step: Step, outcome: NodeOutcome, error?: FettleError, each?: Underway, verdict?: Outcome["verdict"]): void
+  /** The run itself must end. */
+  die(thrown: unknown): FettleError
+  /** Nothing was begun for these, and nothing will be. */
+  abandon(steps: readonly Step[]): void
+  /** False where the journal could not be written, and the run ends. */
+  written(write: () => Promise<unknown>): Promise<boolean>
+  changed(address: Address): void
+  addDeposed(step: Step, old: Row): void
+}
+
+/** Makes the changes of one run: intent, call, record. */
+export class Changes {
+  readonly #journal: Journal
+  readonly #sessions: Sessions
+  readonly #engine: Engine
+  readonly #options: ApplyOptions
+  readonly #finallies: Finallies
+  readonly #turns: Turns
+
+  constructor(parts: {
+    journal: Journal
+    sessions: Sessions
+    engine: Engine
+    options: ApplyOptions
+    finallies: Finallies
+    turns: Turns
+  }) {
+    this.#journal = parts.journal
+    this.#sessions = parts.sessions
+    this.#engine = parts.engine
+    this.#options = parts.options
+    this.#finallies = parts.finallies
+    this.#turns = parts.turns
+  }
+
+  /** All changes of a batch: their intents in one synced transaction, then the calls, each recorded as it ends. */
+  async change(steps: readonly Step[], driver: Driver): Promise<void> {
+    if (steps.length === 0) return
+    const underway = await this.#begin(steps)
+    if (underway === undefined) return this.#turns.abandon(steps)
+    const byItem = new Map<ChangeItem, Underway>()
+    const alone: Promise<void>[] = []
+    for (const each of underway) {
+      this.#engine.emit({ type: "node.started", address: each.step.work.address, action: each.action })
+      const item = itemOf(each, this.#journal, this.#engine)
+      if (each.step.work.declaration?.options.policies?.length) alone.push(this.#guarded(each, item, driver))
+      else byItem.set(item, each)
+    }
+    if (byItem.size > 0) alone.push(this.#send(byItem, driver))
+    await Promise.all(alone)
+  }
+
+  async #send(byItem: ReadonlyMap<ChangeItem, Underway>, driver: Driver): Promise<void> {
+    const unsettled = new Set(byItem.keys())
+    const settled: Promise<void>[] = []
+    const settle = (item: ChangeItem, result: ChangeResult): void => {
+      if (unsettled.delete(item)) settled.push(this.#settle(byItem.get(item) as Underway, result))
+    }
+    try {
+      await driver.change([...byItem.keys()], settle)
+    } catch (thrown) {
+      for (const item of unsettled) settle(item, { failed: asFettleError(thrown, "PROVIDER_THREW"), maybe: true })
+    }
+    for (const item of unsettled)
+      settle(item, {
+        failed: new FettleError("PROVIDER_THREW", `the connection gave no result for ${item.address}`),
+        maybe: true,
+      })
+    await Promise.all(settled)
+  }
+
+  /** One change with the policies of its node around it; a retry repeats the same intent. */
+  async #guarded(each: Underway, item: ChangeItem, driver: Driver): Promise<void> {
+    const { work } = each.step
+    const answer: { result?: ChangeResult | undefined; tries: number } = { tries: 0 }
+    const once = async (signal: AbortSignal): Promise<void> => {
+      const intent = { ...item.intent, repeated: item.intent.repeated || answer.tries > 0 }
+      answer.tries += 1
+      answer.result = undefined
+      await driver.change([{ ...item, signal, intent }], (_item, result) => (answer.result = result))
+      throwUnlessMade(answer.result, work.address)
+    }
+    const { who, stage, stopping } = this.#options
+    const policies = (work.declaration?.options.policies ?? []) as readonly Policy[]
+    try {
+      await callWith(policies, once, { name: work.address, who, stage, signal: this.#engine.signal, stopping })
+    } catch (thrown) {
+      const { result, tries } = answer
+      const maybe = tries > 0 && (result === undefined || !("failed" in result) || result.maybe)
+      answer.result = { failed: asFettleError(thrown, "CHANGE_FAILED"), maybe }
+    }
+    await this.#settle(each, answer.result as ChangeResult)
+  }
+
+  /** Records how one change ended and lets what waited for it go on. */
+  async #settle(each: Underway, result: ChangeResult): Promise<void> {
+    const { step } = each
+    each.log.end()
+    try {
+      if ("failed" in result) await this.#failed(each, result.failed, result.maybe)
+      else if ("deleted" in result) await this.#deleted(each)
+      else await this.#made(each, result.outputs)
+    } catch (thrown) {
+      this.#turns.done(step, "maybe", this.#turns.die(thrown))
+    }
+  }
+
+  async #made(each: Underway, given: unknown): Promise<void> {
+    const { step, seq } = each
+    const { work } = step
+    let outputs: Readonly<Record<string, unknown>>
+    let wrong: FettleError | undefined
+    try {
+      outputs = checkOutputs(work, given)
+    } catch (thrown) {
+      wrong = asFettleError(thrown, "OUTPUT_WRONG")
+      outputs = typeof given === "object" && given !== null ? (given as Record<string, unknown>) : NOTHING
+    }
+    if (work.declaration?.type === "check") return this.#answered(each, outputs, wrong)
+    const row = {
+      ...rowOf(work, outputs, this.#engine, each.action !== "update", carryOf(work, given)),
+      unfinished: wrong !== undefined,
+    }
+    const former: readonly Row[] = work.former === undefined ? [] : [{ ...work.former, deposed: each.token }]
+    const removed =
+      work.row !== undefined && work.row.address !== work.address ? [{ address: work.row.address, deposed: "" }] : []
+    await this.#journal.end(
+      [
+        {
+          seq: seq as number,
+          outcome: wrong === undefined ? "done" : "failed",
+          endedAt: this.#engine.now(),
+          error: wrong?.fact,
+          closes: true,
+        },
+      ],
+      [row, ...former],
+      removed,
+    )
+    work.known = outputs
+    this.#turns.changed(work.address)
+    for (const old of former) this.#turns.addDeposed(step, old)
+    this.#turns.done(step, wrong === undefined ? "done" : "failed", wrong, each)
+  }
+
+  /** Writes the intents of all steps in one synced transaction. Undefined: nothing may start. */
+  async #begin(steps: readonly Step[]): Promise<readonly Underway[] | undefined> {
+    const startedAt = this.#engine.now()
+    const underway: (Omit<Underway, "seq"> & { readonly intent: NewIntent | undefined })[] = []
+    const opens: ReturnType<Finallies["opens"]>[number][] = []
+    const closes: Result[] = []
+    for (const step of steps) {
+      const action = actionOf(step)
+      const token = step.work.repeat?.token ?? randomUUID()
+      underway.push({
+        step,
+        action,
+        token,
+        startedAt,
+        log: new NodeLog(this.#engine, step.work.address),
+        intent: action === "check" ? undefined : intentOf(step, action, token, startedAt),
+      })
+      opens.push(...this.#finallies.opens(step.work.address))
+      closes.push(...closing(step.work, this.#engine))
+    }
+    const intents = [...underway.flatMap((each) => each.intent ?? []), ...opens.map((each) => each.intent)]
+    if (intents.length === 0) return underway.map((each) => ({ ...each, seq: undefined }))
+    let seqs: readonly number[] = []
+    const written = await this.#turns.written(async () => {
+      seqs = await this.#journal.begin(intents, { results: closes })
+    })
+    if (!written) return undefined
+    let at = 0
+    const result = underway.map((each) => ({ ...each, seq: each.intent === undefined ? undefined : seqs[at++] }))
+    for (const each of opens) each.opened(seqs[at++] as number)
+    return result
+  }
+
+  #answered(each: Underway, outputs: Readonly<Record<string, unknown>>, wrong: FettleError | undefined): void {
+    const { step } = each
+    const verdict = (outputs.verdict ?? "inconclusive") as "yes" | "no" | "inconclusive"
+    const evidence = String(outputs.evidence ?? wrong?.fact ?? "")
+    step.work.known = outputs
+    this.#engine.emit({
+      type: "check.finished",
+      address: step.work.address,
+      verdict,
+      evidence,
+      durationMs: this.#engine.now() - each.startedAt,
+      measured: (outputs.measured ?? {}) as never,
+    })
+    const error =
+      verdict === "yes" ? undefined : new FettleError(verdict === "no" ? "CHECK_NO" : "CHECK_INCONCLUSIVE", evidence)
+    this.#turns.done(step, verdict === "yes" ? "done" : "failed", error, each, verdict)
+  }
+
+  async #deleted(each: Underway): Promise<void> {
+    const { step, seq } = each
+    const { work } = step
+    await this.#journal.end(
+      [{ seq: seq as number, outcome: "done", endedAt: this.#engine.now(), closes: true }],
+      [],
+      [{ address: work.row?.address ?? work.address, deposed: work.row?.deposed ?? "" }],
+    )
+    if (step.kind !== "node") return this.#turns.done(step, "done", undefined, each)
+    work.row = undefined
+    work.last = undefined
+    work.seen = { absent: true }
+    work.change = { action: "create" }
+    if (work.provider.idOf !== undefined) work.id = undefined
+    const driver = await driverOf(work, this.#sessions, this.#engine)
+    await this.change([step], driver)
+  }
+
+  async #failed(each: Underway, error: FettleError, maybe: boolean): Promise<void> {
+    const { step, seq } = each
+    const { work } = step
+    error.at(work.address, work.declaration?.place)
+    if (work.declaration?.type === "check")
+      return this.#answered(each, { verdict: "inconclusive", evidence: error.fact }, error)
+    const settlesItself =
+      !maybe ||
+      each.action === "delete" ||
+      each.action === "update" ||
+      (each.action === "run" && !this.#engine.signal.aborted)
+    const rows = work.row === undefined || work.row.deposed !== "" ? [] : [{ ...work.row, unfinished: true }]
+    await this.#journal.end(
+      [
+        {
+          seq: seq as number,
+          outcome: maybe ? "maybe" : "failed",
+          endedAt: this.#engine.now(),
+          error: `${error.code}: ${error.fact}`,
+          closes: settlesItself,
+        },
+      ],
+      rows,
+    )
+    this.#turns.done(step, maybe && !settlesItself ? "maybe" : "failed", error, each)
+  }
+}
+
+/** A change that did not go through, as an exception: what policies look at. */
+function throwUnlessMade(result: ChangeResult | undefined, address: Address): void {
+  if (result === undefined) throw new FettleError("PROVIDER_THREW", `the connection gave no result for ${address}`)
+  if ("failed" in result) throw result.failed
+}
+
+/** Facts that a provider wants remembered; it knows the very object that it returned. */
+function carryOf(work: Work, given: unknown): Json | undefined {
+  return typeof given === "object" && given !== null ? work.provider.carry?.(given) : undefined
+}

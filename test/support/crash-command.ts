@@ -1,0 +1,35 @@
+import { spawn } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import type { Order, Report } from "../fixtures/crash/child.ts"
+
+const CHILD = fileURLToPath(new URL("../fixtures/crash/child.ts", import.meta.url))
+
+/** How a child ended that ran below something that makes its disk fail. */
+export interface Wrapped {
+  readonly report: Report | undefined
+  readonly signal: string | null
+  readonly stderr: string
+}
+
+/**
+ * Runs one order below another command: `strace …`, `sh -c 'ulimit -f 64; exec "$@"' sh`.
+ * @example await runBelow(["strace", "-f", "-o", trace], order)
+ */
+export function runBelow(wrapper: readonly string[], order: Order): Promise<Wrapped> {
+  const [command = process.execPath, ...before] = wrapper
+  const child = [process.execPath, "--disable-warning=ExperimentalWarning", CHILD, JSON.stringify(order)]
+  return new Promise((resolve, reject) => {
+    const running = spawn(command, [...before, ...child], { stdio: ["ignore", "pipe", "pipe"] })
+    let stdout = ""
+    let stderr = ""
+    running.stdout.on("data", (bytes) => (stdout += bytes))
+    running.stderr.on("data", (bytes) => (stderr += bytes))
+    running.on("error", reject)
+    running.on("close", (_code, signal) => resolve({ report: reportIn(stdout), signal, stderr }))
+  })
+}
+
+function reportIn(stdout: string): Report | undefined {
+  const line = stdout.trim().split("\n").at(-1)
+  return line?.startsWith("{") ? (JSON.parse(line) as Report) : undefined
+}
