@@ -1,10 +1,10 @@
 import { asFettleError, FettleError } from "../errors.ts"
 import type { NodeOutcome } from "../events/events.ts"
 import type { Engine } from "../plan/engine.ts"
-import type { Planned } from "../plan/planner.ts"
+import type { Planned } from "../plan/planned.ts"
 import { driverOf } from "../plan/read.ts"
 import type { Sessions } from "../plan/sessions.ts"
-import { NOTHING, newWork, type Work } from "../plan/work.ts"
+import { addressOfRow, NOTHING, newWork, type Work } from "../plan/work.ts"
 import type { Address } from "../program/address.ts"
 import type { Connection, Driver } from "../provider.ts"
 import type { Result, Row } from "../state/store.ts"
@@ -85,7 +85,8 @@ class ApplyRun {
     this.#pump()
     await this.#finished.promise
     this.#options.stopping.removeEventListener("abort", stop)
-    if (this.#fatal === undefined) await this.#finallies.endAll()
+    // After a second Ctrl-C, or where nothing can be recorded, what is owed runs at the next start.
+    if (!this.#engine.signal.aborted && !this.#journal.broken) await this.#finallies.endAll()
     return { outcomes: this.#outcomes, fatal: this.#fatal }
   }
 
@@ -227,14 +228,14 @@ class ApplyRun {
     const { work } = step
     const later = newStep(`${old.address}\n${old.deposed}`, "deposed", {
       ...newWork({
-        address: old.address as Address,
+        address: addressOfRow(old),
         declaration: undefined,
         provider: work.provider,
         connection: work.connection,
         row: old,
         open: [],
       }),
-      planned: { address: old.address, type: "resource", kind: old.kind, action: "delete", because: "replaced" },
+      planned: { address: addressOfRow(old), type: "resource", kind: old.kind, action: "delete", because: "replaced" },
     })
     this.#left += 1
     for (const follower of step.followers) if (follower.kind === "node") link(follower, later)

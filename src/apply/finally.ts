@@ -1,6 +1,6 @@
 import { asFettleError } from "../errors.ts"
 import type { Engine } from "../plan/engine.ts"
-import type { Planned } from "../plan/planner.ts"
+import type { Planned } from "../plan/planned.ts"
 import type { Command } from "../program/declaration.ts"
 import type { IntentLine, NewIntent } from "../state/store.ts"
 import type { Journal } from "./journal.ts"

@@ -24,7 +24,7 @@ export function intentOf(step: Step, action: IntentAction, token: string, starte
   const { work } = step
   const deposed = step.kind === "deposed" ? (work.row?.deposed ?? "") : ""
   return {
-    address: work.address,
+    address: step.kind === "node" ? work.address : (work.row?.address ?? work.address),
     deposed,
     action,
     kind: work.provider.kind,

@@ -1,4 +1,4 @@
-import type { Planned } from "../plan/planner.ts"
+import type { Planned } from "../plan/planned.ts"
 import type { Work } from "../plan/work.ts"
 import type { Address } from "../program/address.ts"
 
@@ -44,13 +44,18 @@ function linkDeletes(deletes: ReadonlyMap<string, Step>, nodes: ReadonlyMap<stri
   if (deletes.size === 0) return
   const byAddress = new Map<string, Step[]>()
   for (const step of deletes.values())
-    byAddress.set(step.work.address, [...(byAddress.get(step.work.address) ?? []), step])
+    byAddress.set(recordedAddress(step), [...(byAddress.get(recordedAddress(step)) ?? []), step])
   for (const user of deletes.values())
     for (const need of user.work.row?.needs ?? [])
       for (const step of byAddress.get(need) ?? []) if (step !== user) link(user, step)
   for (const user of nodes.values())
     for (const need of user.work.row?.needs ?? []) for (const step of byAddress.get(need) ?? []) link(user, step)
-  for (const step of deletes.values()) if (step.kind === "deposed") link(nodes.get(step.work.address), step)
+  for (const step of deletes.values()) if (step.kind === "deposed") link(nodes.get(recordedAddress(step)), step)
+}
+
+/** The address that state has for what is to be deleted. */
+function recordedAddress({ work }: Step): string {
+  return work.row?.address ?? work.address
 }
 
 export function newStep(key: string, kind: StepKind, work: Work): Step {

@@ -105,14 +105,22 @@ export class EventStream {
     if (this.#subscribers.length === 0) return
     this.#seq += 1
     const clean = redactAll(body, this.#redact) as EventBody
-    const event = Object.freeze({ runId: this.runId, traceId: this.traceId, seq: this.#seq, at: Date.now(), ...clean })
+    const head = { runId: this.runId, traceId: this.traceId, seq: this.#seq, at: Date.now() }
+    const event = Object.freeze({ ...head, ...clean, type: body.type } as FettleEvent)
     for (const subscriber of this.#subscribers) subscriber(event)
   }
 }
 
-/** The same data with every text redacted, keys too; shares what held nothing. */
+/** Smallest number that may be a secret: one of 8 digits. Shorter ones are counts and times. */
+const SECRET_NUMBER_MIN = 10_000_000
+
+/** The same data with every text redacted, keys too, and every number that is a secret as a whole. */
 export function redactAll(value: unknown, redact: (text: string) => string): unknown {
   if (typeof value === "string") return redact(value)
+  if (typeof value === "number" && Math.abs(value) >= SECRET_NUMBER_MIN) {
+    const hidden = redact(String(value))
+    return /^-?\[secret [^\]]*\]$/.test(hidden) ? hidden : value
+  }
   if (Array.isArray(value)) return value.map((each) => redactAll(each, redact))
   if (typeof value !== "object" || value === null) return value
   const result: Record<string, unknown> = {}

@@ -123,10 +123,3 @@ const PENDING: ReadonlySet<PlannedAction> = new Set([
 export function isPending(change: Pick<PlannedChange, "action">): boolean {
   return PENDING.has(change.action)
 }
-
-/** How many changes of each action a plan has. */
-export function countsOf(changes: readonly Pick<PlannedChange, "action">[]): Readonly<Record<string, number>> {
-  const counts: Record<string, number> = {}
-  for (const change of changes) counts[change.action] = (counts[change.action] ?? 0) + 1
-  return counts
-}

@@ -7,7 +7,7 @@ import type { Scope } from "../program/scope.ts"
 import type { AnyProvider, Connection } from "../provider.ts"
 import type { IntentLine, Row, Snapshot } from "../state/store.ts"
 import type { Engine } from "./engine.ts"
-import { newWork, type Work } from "./work.ts"
+import { addressOfRow, newWork, type Work } from "./work.ts"
 
 /** Stands for the provider of an `each`, which is expanded and never called. */
 const EACH = { kind: EACH_KIND, connects: "none" } as unknown as AnyProvider
@@ -139,7 +139,7 @@ async function sortRest(
     else
       leaving.push(
         newWork({
-          address: row.address as Address,
+          address: addressOfRow(row),
           declaration: undefined,
           provider,
           connection,

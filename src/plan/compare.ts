@@ -1,4 +1,5 @@
 import { asFettleError, type FettleError } from "../errors.ts"
+import { redactAll } from "../events/events.ts"
 import type { Cause, PlannedChange, PlannedError, PropDiff } from "../events/plan.ts"
 import { isPlain } from "../program/output.ts"
 import type { Change, Seen } from "../provider.ts"
@@ -8,6 +9,8 @@ import { isAbsent, isPresent, type Work } from "./work.ts"
 
 /** Longest value shown in a plan, in characters; the rest is counted. */
 const SHOWN_MAX = 120
+/** What is kept of a value until secrets are hidden in it: enough that one which begins in the shown part is whole, or a line of it. */
+const KEPT_MAX = 8_192
 
 /** What a provider says of one thing whose props and world are known. @throws FettleError `PROVIDER_THREW` */
 export function providerSays(work: Work): Change<Record<string, unknown>> {
@@ -132,7 +135,33 @@ export function show(value: unknown): string {
   if (value instanceof Uint8Array) return `${value.length} bytes`
   if (isPlain(value) && typeof value.$text === "string") return `text of ${value.length} characters`
   const text = typeof value === "string" ? JSON.stringify(value) : showTree(value)
-  return text.length <= SHOWN_MAX ? text : `${text.slice(0, SHOWN_MAX)}… (${text.length - SHOWN_MAX} more)`
+  return text.length <= KEPT_MAX ? text : text.slice(0, KEPT_MAX)
+}
+
+/** The entry as it may be told: secrets hidden, long values cut. In this order, else a cut secret would not be recognised. */
+export function tellable(change: PlannedChange, redact: (text: string) => string): PlannedChange {
+  const short = (text: string | undefined): string | undefined => {
+    const hidden = text === undefined ? undefined : redact(text)
+    return hidden === undefined || hidden.length <= SHOWN_MAX
+      ? hidden
+      : `${hidden.slice(0, SHOWN_MAX)}… (${hidden.length - SHOWN_MAX} more)`
+  }
+  const diffs = (list: readonly PropDiff[]): readonly PropDiff[] =>
+    list.map(({ name, from, to }) => ({
+      name,
+      ...(from === undefined ? {} : { from: short(from) }),
+      ...(to === undefined ? {} : { to: short(to) }),
+    }))
+  const { id, text, props, drift, error } = change
+  return {
+    ...change,
+    because: redact(change.because),
+    ...(id === undefined ? {} : { id: redact(id) }),
+    ...(text === undefined ? {} : { text: redact(text) }),
+    ...(props === undefined ? {} : { props: diffs(props) }),
+    ...(drift === undefined ? {} : { drift: diffs(drift) }),
+    ...(error === undefined ? {} : { error: redactAll(error, redact) as PlannedError }),
+  }
 }
 
 function showTree(value: unknown): string {

@@ -1,4 +1,4 @@
-import { FettleError } from "../errors.ts"
+import { asFettleError, FettleError } from "../errors.ts"
 import type { PlannedChange, PlanOptions } from "../events/plan.ts"
 import type { Address } from "../program/address.ts"
 import { holdsUnknown, isPlain, resolve, secretsIn, UNKNOWN } from "../program/output.ts"
@@ -23,7 +23,8 @@ export async function resolveProps(work: Work, works: Works, engine: Engine, opt
   const unknown = !declaration.complete && holdsUnknown(resolved)
   const parsed =
     declaration.complete || unknown ? resolved : parseProps(work.provider, resolved, work.address, declaration.place)
-  const secrets = secretsIn(parsed)
+  // A secret beside an unknown output stands in no resolved value yet, and a random one must be made before anything begins.
+  const secrets = unknown ? secretsIn([parsed, declaration.props]) : secretsIn(parsed)
   if (secrets.length > 0) await Promise.all(secrets.map((secret) => engine.box.open(secret)))
   return parsed
 }
@@ -55,8 +56,16 @@ export function needsReread(work: Work, props: unknown, id: string | undefined):
   return work.want !== props && (work.want === undefined || encode(work.want) !== encode(props))
 }
 
-/** Decides what is to happen to a declared node whose needs are decided and whose read has been answered. */
+/** Decides what is to happen to a declared node whose needs are decided and whose read has been answered. What its provider throws is an entry, too. */
 export function decide(work: Work, options: PlanOptions, engine: Engine): PlannedChange {
+  try {
+    return decided(work, options, engine)
+  } catch (thrown) {
+    return blocked(work, asFettleError(thrown, "PROVIDER_THREW"))
+  }
+}
+
+function decided(work: Work, options: PlanOptions, engine: Engine): PlannedChange {
   const declaration = work.declaration
   const seen = work.seen
   if (seen !== undefined && "failed" in seen)

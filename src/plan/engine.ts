@@ -27,6 +27,8 @@ export interface Engine {
   /** Resolves a kind that only state names; undefined where nothing knows it. */
   readonly builtIn: (kind: string) => Promise<AnyProvider | undefined>
   readonly now: () => number
+  /** Limit of a read of everything behind one connection. */
+  readonly readTimeoutMs: number
   /** Most changes under way at once. */
   readonly parallel: number
 }

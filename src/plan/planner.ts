@@ -1,42 +1,21 @@
 import { FettleError } from "../errors.ts"
-import { type Bound, hashOf, isPending, type Plan, type PlannedChange, type PlanOptions } from "../events/plan.ts"
+import { isPending, type PlannedChange, type PlanOptions } from "../events/plan.ts"
 import type { Address } from "../program/address.ts"
 import type { EachProps } from "../program/each.ts"
-import { holdsUnknown, resolve, UNKNOWN } from "../program/output.ts"
-import type { Params } from "../program/program.ts"
+import { holdsUnknown, resolve, secretsIn, UNKNOWN } from "../program/output.ts"
 import type { Scope } from "../program/scope.ts"
-import { encode } from "../state/encode.ts"
-import type { Snapshot } from "../state/store.ts"
+import { SEALED } from "../state/encode.ts"
+import { asPlan, onlyRefresh } from "./as-plan.ts"
 import { type Collected, collect, expandEach } from "./collect.ts"
-import { blocked, driftOf, errorOf, headOf } from "./compare.ts"
+import { blocked, errorOf, headOf } from "./compare.ts"
 import { decide, decideLeaving, idFrom, needsReread, resolveProps, undecided } from "./decide.ts"
 import type { Engine } from "./engine.ts"
 import { guard } from "./guards.ts"
+import type { Planned, PlanRequest } from "./planned.ts"
 import { readAll } from "./read.ts"
 import type { Sessions } from "./sessions.ts"
+import { refuseTwins } from "./twins.ts"
 import { isPresent, NOTHING, type Work } from "./work.ts"
-
-/** A plan, and beside it what apply needs that is not data: opened props, connections, what was read. */
-export interface Planned {
-  readonly plan: Plan
-  readonly scope: Scope
-  readonly works: ReadonlyMap<Address, Work>
-  /** Needs first. */
-  readonly order: readonly Address[]
-  readonly leaving: readonly Work[]
-  /** True where an each could not be expanded yet: plan again when its list is known. */
-  readonly partial: boolean
-  readonly snapshot: Snapshot
-}
-
-export interface PlanRequest {
-  readonly scope: Scope
-  readonly program: string
-  readonly stage: string
-  readonly params: Params
-  readonly snapshot: Snapshot
-  readonly options: PlanOptions
-}
 
 /**
  * Compares what is declared with what is there. Reads the world, writes nothing.
@@ -48,8 +27,9 @@ export async function makePlan(request: PlanRequest, sessions: Sessions, engine:
   const { collected, unknownEach } = await observe(scope, request, sessions, engine)
   const everything = [...collected.works.values(), ...collected.leaving]
   if (request.options.refreshOnly === true) onlyRefresh(everything)
+  refuseTwins(collected)
   guard(everything, request.options)
-  const plan = asPlan(request, collected, everything)
+  const plan = asPlan(request, collected, everything, engine)
   engine.emit({ type: "plan.made", plan })
   return {
     plan,
@@ -75,6 +55,7 @@ async function observe(
   for (;;) {
     const before = collected
     collected = await collect(scope, request.snapshot, engine, unknownEach)
+    await openSealed(collected, engine)
     if (before !== undefined)
       for (const [address, work] of before.works) if (collected.works.has(address)) collected.works.set(address, work)
     await decideAll(collected, request.options, sessions, engine)
@@ -85,6 +66,13 @@ async function observe(
     if (scope.declarations.size === nodes) break
   }
   return { collected, unknownEach }
+}
+
+/** Opens the secrets that a far side once returned: a write may need them, and until then nothing could hide them. */
+async function openSealed({ works, leaving }: Collected, engine: Engine): Promise<void> {
+  for (const work of [...works.values(), ...leaving])
+    if (work.row?.outputs.includes(SEALED) === true && work.seen === undefined)
+      await Promise.all(secretsIn(work.last?.outputs).map((secret) => engine.box.open(secret)))
 }
 
 function listOf(props: EachProps, works: ReadonlyMap<Address, Work> | undefined): readonly unknown[] | undefined {
@@ -323,68 +311,4 @@ function selected(collected: Collected, options: PlanOptions): ReadonlySet<Addre
 function skip(work: Work): void {
   work.planned = { ...headOf(work), action: "none", because: "not a target" }
   work.known = (work.last?.outputs as Record<string, unknown> | undefined) ?? NOTHING
-}
-
-/** Turns every change into "state takes over what is observed". */
-function onlyRefresh(works: readonly Work[]): void {
-  for (const work of works) {
-    if (work.planned === undefined || work.planned.action === "blocked") continue
-    const drift = work.row === undefined ? [] : driftOf(work)
-    const gone = work.row !== undefined && work.seen !== undefined && "absent" in work.seen
-    work.planned =
-      drift.length > 0 || gone
-        ? {
-            ...headOf(work),
-            action: gone ? "forget" : "refresh",
-            because: gone ? "it is gone" : "it moved since it was recorded",
-            drift,
-          }
-        : { ...headOf(work), action: "none", because: "only state is refreshed" }
-  }
-}
-
-function asPlan(request: PlanRequest, collected: Collected, works: readonly Work[]): Plan {
-  const changes = works
-    .map((work) => work.planned)
-    .filter((planned): planned is PlannedChange => planned !== undefined && planned.action !== "none")
-  for (const { row, error } of collected.stranded)
-    changes.push({
-      address: row.address,
-      type: "resource",
-      kind: row.kind,
-      connection: row.connection,
-      action: "blocked",
-      because: "stranded",
-      error: errorOf(error),
-    })
-  const { program, stage, params, options } = request
-  const body = { format: 1 as const, program, stage, params, options, changes, total: works.length }
-  return { ...body, hash: hashOf(body) }
-}
-
-/** What a plan was made from, as hashes: the declarations, the rows, and all that was read. */
-export function bind(planned: Planned): Plan {
-  const program = hashOf(
-    [...planned.scope.declarations.values()].map((each) => [each.address, each.type, each.needs, String(each.place)]),
-  )
-  const state = hashOf([planned.snapshot.serial, planned.snapshot.rows.length])
-  const world = hashOf(
-    [...planned.works.values(), ...planned.leaving].map((work) => [
-      work.address,
-      work.want === undefined ? null : encode(work.want),
-      seenText(work),
-    ]),
-  )
-  const bound: Bound = { program, state, world }
-  return { ...planned.plan, bound }
-}
-
-function seenText(work: Work): string {
-  if (!isPresent(work.seen)) return work.seen === undefined ? "unread" : "absent" in work.seen ? "absent" : "failed"
-  const outputs = work.seen.outputs as Record<string, unknown>
-  if (work.provider.followsNeeds === true) return encode(outputs)
-  const lasting = Object.fromEntries(
-    Object.entries(outputs).filter(([key]) => work.provider.volatile?.includes(key) !== true),
-  )
-  return encode(lasting)
 }

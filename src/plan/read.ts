@@ -1,7 +1,7 @@
 import { asFettleError, FettleError } from "../errors.ts"
 import type { Address } from "../program/address.ts"
 import type { Connection, Driver, Key, ReadItem, Seen } from "../provider.ts"
-import { type Engine, READ_TIMEOUT_MS } from "./engine.ts"
+import type { Engine } from "./engine.ts"
 import type { Sessions } from "./sessions.ts"
 import type { Work } from "./work.ts"
 
@@ -47,7 +47,7 @@ async function ask(
   engine: Engine,
 ): Promise<ReadonlyMap<Address, Seen<unknown>> | FettleError> {
   const timeout = new AbortController()
-  const timer = setTimeout(() => timeout.abort(), READ_TIMEOUT_MS)
+  const timer = setTimeout(() => timeout.abort(), engine.readTimeoutMs)
   const signal = AbortSignal.any([engine.signal, timeout.signal])
   try {
     const driver = await driverOf(works[0] as Work, sessions, engine)
@@ -58,6 +58,7 @@ async function ask(
     })
     return await Promise.race([reading, aborted(signal, engine)])
   } catch (thrown) {
+    if (engine.signal.aborted) throw new FettleError("CANCELLED", "cancelled while reading")
     return asFettleError(thrown, "READ_FAILED")
   } finally {
     clearTimeout(timer)
@@ -71,7 +72,7 @@ function aborted(signal: AbortSignal, engine: Engine): Promise<never> {
       reject(
         engine.signal.aborted
           ? new FettleError("CANCELLED", "cancelled while reading")
-          : new FettleError("TIMEOUT", `no answer within ${READ_TIMEOUT_MS / 1000} s`),
+          : new FettleError("TIMEOUT", `no answer within ${engine.readTimeoutMs / 1000} s`),
       )
     if (signal.aborted) fail()
     else signal.addEventListener("abort", fail, { once: true })

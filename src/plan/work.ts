@@ -84,6 +84,11 @@ export function newWork(
   }
 }
 
+/** The name of a recorded thing while it is read: a replaced one that still waits to be deleted has its own. */
+export function addressOfRow(row: Row): Address {
+  return (row.deposed === "" ? row.address : `${row.address} (replaced ${row.deposed.slice(0, 8)})`) as Address
+}
+
 export const NOTHING: Readonly<Record<string, unknown>> = Object.freeze({})
 
 export function isPresent(seen: Seen<unknown> | undefined): seen is Extract<Seen<unknown>, { outputs: unknown }> {

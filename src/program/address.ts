@@ -28,8 +28,3 @@ export function checkName(name: string, what: "program" | "group" | "node" | "st
   if (what !== "node" && name.includes("/"))
     throw new FettleError("NAME_INVALID", `the ${what} name ${JSON.stringify(name)} holds a slash`)
 }
-
-/** The name part of an address: `config` of `web/host.file[config]`. */
-export function nameOf(address: Address): string {
-  return address.slice(address.indexOf("[") + 1, -1)
-}

@@ -5,7 +5,6 @@ import { here } from "./place.ts"
 
 /** Stands for a value that is not known yet. */
 export const UNKNOWN: unique symbol = Symbol("unknown")
-export type Unknown = typeof UNKNOWN
 
 type Expression =
   | { readonly op: "ref"; readonly node: Address; readonly key: string }

@@ -5,7 +5,7 @@ import { plainDriver } from "../connect/plain-driver.ts"
 import { causeText, FettleError } from "../errors.ts"
 import { type EventBody, EventStream, type Subscriber } from "../events/events.ts"
 import type { Plan } from "../events/plan.ts"
-import type { Engine } from "../plan/engine.ts"
+import { type Engine, READ_TIMEOUT_MS } from "../plan/engine.ts"
 import { DEFAULT_STAGE, type Params, type Program, paramsFor } from "../program/program.ts"
 import type { AnyProvider } from "../provider.ts"
 import { type Register, type SecretAccess, SecretBox } from "../secrets/box.ts"
@@ -36,6 +36,8 @@ export interface RunSetup {
   readonly subscribers?: readonly Subscriber[]
   /** Most changes under way at once. Default 100. */
   readonly parallel?: number | undefined
+  /** Limit of a read of everything behind one connection, in milliseconds. Default 120,000. */
+  readonly readTimeoutMs?: number | undefined
   /** Aborted at once: calls in flight are abandoned and stay open in the journal. */
   readonly signal?: AbortSignal
   /** Nothing new begins; calls in flight finish and are recorded. */
@@ -135,6 +137,7 @@ function engineOf(
     unconnected: plainDriver(undefined, { identity: "", concurrency: UNCONNECTED_WAVE }),
     builtIn: setup.builtIn,
     now: Date.now,
+    readTimeoutMs: setup.readTimeoutMs ?? READ_TIMEOUT_MS,
     parallel: setup.parallel ?? PARALLEL,
   }
 }

@@ -3,7 +3,9 @@ import { Journal } from "../apply/journal.ts"
 import { type Applied, factsOf } from "../apply/outcome.ts"
 import { asFettleError, causeText, FettleError } from "../errors.ts"
 import { isPending, type Plan, type PlanOptions } from "../events/plan.ts"
-import { bind, makePlan, type Planned } from "../plan/planner.ts"
+import { bind } from "../plan/as-plan.ts"
+import type { Planned } from "../plan/planned.ts"
+import { makePlan } from "../plan/planner.ts"
 import { Sessions } from "../plan/sessions.ts"
 import { declare } from "../program/program.ts"
 import { DataKey, findKey, makeKey } from "../secrets/key.ts"
@@ -206,6 +208,7 @@ async function carryPasses(
     if (!planned.partial || applied.fatal !== undefined || applied.outcomes.some(isBad)) return all
     context.snapshot = store.load()
     planned = await planOnce(context, sessions, options)
+    planned = await makeRandomSecrets(context, journal, sessions, planned, options)
     await recordMoves(planned, journal, sessions)
   }
   return all

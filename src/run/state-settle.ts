@@ -31,10 +31,15 @@ export function settleIntent(edit: StateEdit, address: string, answer: Answer, v
   }
   const row = rowAt(edit.snapshot, address)
   if (intent.action === "delete") edit.write({ results, removed: [{ address, deposed: intent.deposed }] })
-  else edit.write({ results, rows: [madeRow(intent, row, answer.made, version)] })
+  else edit.write({ results, rows: [madeRow(intent, row, answer.made, version), ...replaced(intent, row)] })
   return intent.action === "delete"
     ? `${address}: it is deleted`
     : `${address}: its ${intent.action} happened${isTask(intent) ? "" : `; its id is ${answer.made}`}`
+}
+
+/** What a replacement was made beside: it waits to be deleted. */
+function replaced(intent: IntentLine, row: Row | undefined): readonly Row[] {
+  return intent.action === "replace" && row !== undefined ? [{ ...row, deposed: intent.token }] : []
 }
 
 function isTask(intent: IntentLine): boolean {

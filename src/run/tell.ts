@@ -1,3 +1,6 @@
+import { factsOf } from "../apply/outcome.ts"
+import { causeText } from "../errors.ts"
+import { redactAll } from "../events/events.ts"
 import { type NotifyRule, sendNotification } from "../policies/notify.ts"
 import { Secret } from "../secrets/secret.ts"
 import type { RunContext, RunResult } from "./context.ts"
@@ -12,23 +15,19 @@ export async function tellEnd(
 ): Promise<void> {
   const { setup, events, engine, stage } = context
   const bad = (ended.applied?.outcomes ?? []).filter((each) => each.error !== undefined && each.outcome !== "skipped")
-  const payload = JSON.parse(
-    engine.redact(
-      JSON.stringify({
-        outcome: WELL.has(ended.outcome) ? "success" : "failure",
-        program: setup.program.name,
-        stage,
-        run: events.runId,
-        command: setup.command,
-        who: setup.who,
-        result: ended.outcome,
-        exitCode: ended.exitCode,
-        errors: [...(ended.error === undefined ? [] : [ended.error]), ...bad.map((each) => each.error)].map((each) =>
-          each?.toJSON(),
-        ),
-      }),
-    ),
-  ) as { outcome: "success" | "failure" }
+  const errors = [ended.error, ...bad.map((each) => each.error)].filter((each) => each !== undefined)
+  const facts = {
+    outcome: WELL.has(ended.outcome) ? ("success" as const) : ("failure" as const),
+    program: setup.program.name,
+    stage,
+    run: events.runId,
+    command: setup.command,
+    who: setup.who,
+    result: ended.outcome,
+    exitCode: ended.exitCode,
+    errors: errors.map(factsOf),
+  }
+  const payload = { ...(redactAll(facts, engine.redact) as typeof facts), outcome: facts.outcome }
   await Promise.all((setup.program.options.notify ?? []).map((rule) => tellOne(context, rule, payload)))
 }
 
@@ -39,13 +38,18 @@ async function tellOne(
 ): Promise<void> {
   const { engine, setup } = context
   const { tools } = setup
-  if (rule.webhook instanceof Secret) await engine.box.open(rule.webhook)
+  const fail = (because: string): void =>
+    engine.emit({ type: "note", level: "warning", text: `a notification could not be sent: ${because}` })
+  try {
+    if (rule.webhook instanceof Secret) await engine.box.open(rule.webhook)
+  } catch (thrown) {
+    return fail(causeText(thrown))
+  }
   const result = await sendNotification(rule, payload, {
     fetch,
     run: (command, options) =>
       tools.run(command as [string, ...string[]], { ...options, cwd: tools.cwd, env: tools.baseEnv, check: false }),
     reveal: (sealed) => String(engine.box.value(sealed as unknown as Secret<unknown>)),
   })
-  if (result.outcome === "failed")
-    engine.emit({ type: "note", level: "warning", text: `a notification could not be sent: ${result.because}` })
+  if (result.outcome === "failed") fail(result.because)
 }

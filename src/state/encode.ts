@@ -6,6 +6,9 @@ import { Secret } from "../secrets/secret.ts"
 /** Texts longer than this (in UTF-16 units) are remembered by their hash: state must stay small, and the world has the text. */
 const LONG_TEXT = 2048
 
+/** Stands in the encoding of whatever holds a sealed secret. */
+export const SEALED = '"sealed":'
+
 /** Seals the values of secret outputs; without it a secret is remembered by its fingerprint alone. */
 export type Sealer = (secret: Secret<unknown>) => string
 

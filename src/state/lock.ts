@@ -28,17 +28,17 @@ const BUSY = new Set([5, 6])
  * @throws FettleError `STATE_LOCKED` saying who, where and since when
  */
 export function takeLock(file: string, holder: Holder): Lock {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
   let database: DatabaseSync | undefined
   try {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
     database = new DatabaseSync(file)
     database.exec("pragma busy_timeout = 0; pragma journal_mode = delete; begin exclusive")
+    writeFileSync(`${file}.holder`, JSON.stringify(holder))
   } catch (thrown) {
     database?.close()
     if (BUSY.has(((thrown as { errcode?: number }).errcode ?? 0) & 0xff)) throw locked(file)
     throw new FettleError("STATE_WRITE", `${file}: ${causeText(thrown)}`, { cause: thrown })
   }
-  writeFileSync(`${file}.holder`, JSON.stringify(holder))
   const taken = database
   held.add(taken)
   return {

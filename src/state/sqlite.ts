@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { DatabaseSync, type StatementSync } from "node:sqlite"
 import { pathToFileURL } from "node:url"
@@ -48,13 +48,24 @@ export function openStore(file: string): Store {
     throw new FettleError("STATE_WRITE", `${dirname(file)} cannot be made: ${causeText(cause)}`, { cause })
   }
   const database = open(file, false)
-  guarded(file, () => {
+  try {
     checkFormat(database, file)
     database.exec("pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 5000")
-    database.exec(TABLES)
-    database.prepare("insert or ignore into meta values ('format', ?), ('open_from', '0')").run(String(FORMAT))
-  })
-  return new SqliteStore(database, file)
+    if (!isMade(database)) makeTables(database)
+    return new SqliteStore(database, file)
+  } catch (thrown) {
+    database.close()
+    throw thrown instanceof FettleError ? thrown : stateError(thrown, file)
+  }
+}
+
+function isMade(database: DatabaseSync): boolean {
+  return database.prepare("select 1 from sqlite_schema where name = 'meta'").get() !== undefined
+}
+
+/** All or nothing: tables without their format, left by a crash, would look damaged to every later run. */
+function makeTables(database: DatabaseSync): void {
+  database.exec(`begin immediate; ${TABLES}; insert into meta values ('format', '${FORMAT}'), ('open_from', '0'); commit`)
 }
 
 /** Reads the state of a stage without writing a byte, also on a read-only file system; undefined where there is none. */
@@ -66,18 +77,25 @@ export function readStore(file: string): Pick<Store, "load" | "runs" | "entries"
 }
 
 function open(file: string, readOnly: boolean): DatabaseSync {
+  let database: DatabaseSync | undefined
   try {
-    const database = new DatabaseSync(file, { readOnly })
+    database = new DatabaseSync(file, { readOnly })
     if (readOnly) database.prepare("select count(*) from sqlite_schema").get()
     return database
   } catch (thrown) {
-    if (readOnly && !existsSync(`${file}-wal`))
+    database?.close()
+    if (readOnly && isLogEmpty(file))
       return guarded(
         file,
         () => new DatabaseSync(new URL(`${pathToFileURL(file).href}?immutable=1`), { readOnly: true }),
       )
     throw stateError(thrown, file)
   }
+}
+
+/** Whether all that state says is in the file itself. On a full disk SQLite leaves a log without a byte. */
+function isLogEmpty(file: string): boolean {
+  return (statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) === 0
 }
 
 function guarded<T>(file: string, work: () => T): T {

@@ -44,8 +44,8 @@ export interface Faults {
    * faults stay within it. Without it, every settled create waits as long as declared.
    */
   readonly horizonMs?: number
-  /** Reads and lists answer with what was there so many milliseconds ago. */
-  stale?(ms: number): void | Promise<void>
+  /** From now on lists answer with what is there now, whatever happens after. Asking for one thing by its id may stay exact. */
+  stale?(): void | Promise<void>
   /** Lists end after so many things, in the way this far side does when it cannot give more. */
   truncate?(things: number): void | Promise<void>
   /** Ends all faults. */

@@ -269,7 +269,7 @@ test.each([3, 5, 6])("a terminal of %i rows keeps one area", (height) => {
 test("a terminal that becomes narrower, then wider, keeps one area and every finished line", () => {
   const terminal = new Emulator(100)
   const reporter = live(terminal)
-  const names = Array.from({ length: 12 }, (_, index) => `web/host.file[a page with a long name, number ${index}]`)
+  const names = Array.from({ length: 12 }, (_, index) => `web/host.file[page ${index} with a name that goes on]`)
   play(reporter, underWay(names, 0))
   const told = (index: number, after: number): Step => ({
     type: "node.finished",
@@ -287,11 +287,13 @@ test("a terminal that becomes narrower, then wider, keeps one area and every fin
     play(reporter, steps, steps.length - 1)
     vi.advanceTimersByTime(250)
     expect(terminal.text.match(/ of 12/g)?.length).toBe(1)
+    // Once in the plan, once in the area: a row that was broken by the terminal leaves nothing behind.
+    expect(terminal.text.replaceAll(/\s+/g, "").match(/page5/g)?.length).toBe(2)
   }
   vi.advanceTimersByTime(250)
   const flat = terminal.text.replaceAll(/\s+/g, "")
   for (let index = 0; index < 4; index += 1)
-    expect(flat.match(new RegExp(`number${index}\\]created`, "g"))?.length).toBe(1)
+    expect(flat.match(new RegExp(`page${index}withanamethatgoeson\\]created`, "g"))?.length).toBe(1)
   reporter.close()
   expect(terminal.text).not.toContain(" of 12")
 })

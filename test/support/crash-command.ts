@@ -16,10 +16,10 @@ export interface Wrapped {
  * @example await runBelow(["strace", "-f", "-o", trace], order)
  */
 export function runBelow(wrapper: readonly string[], order: Order): Promise<Wrapped> {
-  const [command = process.execPath, ...before] = wrapper
-  const child = [process.execPath, "--disable-warning=ExperimentalWarning", CHILD, JSON.stringify(order)]
+  const node = [process.execPath, "--disable-warning=ExperimentalWarning", CHILD, JSON.stringify(order)]
+  const [command = "", ...args] = [...wrapper, ...node]
   return new Promise((resolve, reject) => {
-    const running = spawn(command, [...before, ...child], { stdio: ["ignore", "pipe", "pipe"] })
+    const running = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] })
     let stdout = ""
     let stderr = ""
     running.stdout.on("data", (bytes) => (stdout += bytes))

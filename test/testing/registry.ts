@@ -22,8 +22,7 @@ const PAGE = 100
 /** A far side that assigns ids and only lists, with the weaknesses of such: stale lists, and lists that end too early. */
 export class Registry {
   readonly #entries = new Map<string, Entry>()
-  readonly #history: { readonly at: number; readonly entries: readonly Entry[] }[] = []
-  #staleMs = 0
+  #stale: readonly Entry[] | undefined
   #cut = Number.POSITIVE_INFINITY
   #next = 0
   calls = 0
@@ -34,9 +33,15 @@ export class Registry {
 
   async list(from: number): Promise<Page> {
     this.calls += 1
-    const all = this.#asOf(Date.now() - this.#staleMs)
+    const all = this.#stale ?? [...this.#entries.values()]
     const until = Math.min(from + PAGE, this.#cut)
     return { entries: all.slice(from, until), more: until < all.length }
+  }
+
+  /** One entry, always as it is. */
+  async get(id: string): Promise<Entry | undefined> {
+    this.calls += 1
+    return this.#entries.get(id)
   }
 
   /** A token that has been seen before gives what it made. */
@@ -48,7 +53,6 @@ export class Registry {
     this.#next += 1
     const made = { ...entry, id: token === undefined ? `e${this.#next}` : `by-token-${token}` }
     this.#entries.set(made.id, made)
-    this.#note()
     return made
   }
 
@@ -58,18 +62,17 @@ export class Registry {
     if (entry === undefined) throw new Error(`404: there is no ${id}`)
     const made = { ...entry, ...changes }
     this.#entries.set(id, made)
-    this.#note()
     return made
   }
 
   async delete(id: string): Promise<void> {
     this.calls += 1
     this.#entries.delete(id)
-    this.#note()
   }
 
-  stale(ms: number): void {
-    this.#staleMs = ms
+  /** Lists are as they are now, until `clear`. */
+  stale(): void {
+    this.#stale = [...this.#entries.values()]
   }
 
   truncate(entries: number): void {
@@ -77,17 +80,8 @@ export class Registry {
   }
 
   clear(): void {
-    this.#staleMs = 0
+    this.#stale = undefined
     this.#cut = Number.POSITIVE_INFINITY
-  }
-
-  #note(): void {
-    this.#history.push({ at: Date.now(), entries: [...this.#entries.values()] })
-  }
-
-  #asOf(at: number): readonly Entry[] {
-    if (this.#staleMs === 0) return [...this.#entries.values()]
-    return this.#history.findLast((each) => each.at <= at)?.entries ?? []
   }
 }
 
@@ -134,12 +128,14 @@ function sound(settles: Settles) {
       const { entries, whole } = await listAll(call.connection)
       const found = new Map(entries.map((entry) => [entry.id, entry]))
       const marked = new Map(typeof settles === "object" ? entries.map((entry) => [entry.mark, entry]) : [])
-      return new Map(
-        keys.map((key) => {
-          const entry = (key.id === undefined ? undefined : found.get(key.id)) ?? openEntry(key.open, marked)
-          return [key.address, entry === undefined ? missing(whole) : seenOf(entry, call)]
-        }),
-      )
+      const answers = new Map<(typeof keys)[number]["address"], Seen<Given>>()
+      for (const key of keys) {
+        const listed = key.id === undefined ? openEntry(key.open, marked) : found.get(key.id)
+        const entry = listed ?? (key.id === undefined ? undefined : await call.connection.get(key.id))
+        const absent = whole || key.id !== undefined
+        answers.set(key.address, entry === undefined ? missing(absent) : seenOf(entry, call))
+      }
+      return answers
     },
     plan: (want, seen) => {
       if (!("outputs" in seen)) return { action: "create" }
@@ -188,8 +184,9 @@ function openEntry(open: readonly string[] | undefined, marked: ReadonlyMap<stri
   return open?.map((token) => marked.get(token)).find((entry) => entry !== undefined)
 }
 
-function missing(whole: boolean): Seen<Given> {
-  return whole ? { absent: true } : { failed: new FettleError("READ_FAILED", "the list was cut") }
+/** What a list does not show is absent only where the list was whole. */
+function missing(proven: boolean): Seen<Given> {
+  return proven ? { absent: true } : { failed: new FettleError("READ_FAILED", "the list was cut") }
 }
 
 function seenOf(entry: Entry, call: Pick<Read<Registry>, "secret">): Seen<Given> {
@@ -212,7 +209,7 @@ export function registryWorld(far = new Registry()): World<ReturnType<typeof sou
     secrets: { KEY: "correct horse battery", OTHER: "staple of another kind" },
     faults: {
       horizonMs: 60,
-      stale: (ms) => far.stale(ms),
+      stale: () => far.stale(),
       truncate: (entries) => far.truncate(entries),
       clear: () => far.clear(),
     },

@@ -138,9 +138,14 @@ ${callsOf(layout, "staged")}if [ -n "$BAD" ]; then S rmdir -- 2>/dev/null; exit 
 function placing(layout: Layout, staged: boolean, has: ReadonlySet<string>): string {
   const syncsFiles = has.has("sync-files")
   return [
-    list("Y", [...new Set(layout.chunks.map(({ folder }) => folder))]),
+    list("Y", [...new Set(layout.chunks.map(({ folder }) => folder))], " && "),
+    list(
+      "F",
+      layout.steps.flatMap((_, at) => layout.staged(at) ?? []),
+      " && ",
+    ),
     callsOf(layout, "own"),
-    syncsFiles ? callsOf(layout, "flush") : "sync\n",
+    staged ? `w=$(${syncsFiles ? "F sync --" : "sync"} 2>&1) || {\n${callsOf(layout, "unsynced")}}\n` : "",
     callsOf(layout, "guard", "all"),
     callsOf(layout, "move"),
     callsOf(layout, "drop", "removes"),
@@ -180,15 +185,15 @@ function definition(chunk: FileChunk, at: number): string {
 }
 
 /** A function that calls what it is given with a list: 500 of them at a time, as an argument list allows. */
-function list(name: string, paths: readonly string[]): string {
+function list(name: string, paths: readonly string[], between: "; " | " && " = "; "): string {
   if (paths.length === 0) return ""
   const calls = chunksOf(paths, false).map((chunk) => `"$@" ${quoteAll(chunk.paths)}`)
-  return `${name}() { ${calls.join("; ")}; }\n`
+  return `${name}() { ${calls.join(between)}; }\n`
 }
 
 function restorecon(steps: readonly FileStep[]): string {
   const paths = steps.filter(({ sha256 }) => sha256 !== undefined).map(({ path }) => path)
-  return `${list("Z", paths)}[ ! -d /sys/fs/selinux ] || Z restorecon -F -- 2>/dev/null\n`
+  return `${list("Z", paths)}[ ! -d /sys/fs/selinux ] || Z restorecon -- 2>/dev/null\n`
 }
 
 function scriptLines(scripts: readonly ScriptStep[], has: ReadonlySet<string>): string[] {

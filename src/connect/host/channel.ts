@@ -58,7 +58,7 @@ export class Channel {
   readonly #carried: Carried
   readonly #nonce: string
   readonly #frames: FrameReader
-  readonly #stderr: () => string
+  readonly #complaints: Complaints
   readonly #target: string
   #seq = 0
   #pending: Pending | undefined
@@ -70,19 +70,21 @@ export class Channel {
     carried: Carried
     nonce: string
     frames: FrameReader
-    stderr: () => string
+    complaints: Complaints
     target: string
   }) {
     this.facts = parts.facts
     this.#carried = parts.carried
     this.#nonce = parts.nonce
     this.#frames = parts.frames
-    this.#stderr = parts.stderr
+    this.#complaints = parts.complaints
     this.#target = parts.target
     parts.carried.stdout.removeAllListeners("data")
     parts.carried.stdout.on("data", (bytes: Buffer) => this.#receive(bytes))
     void parts.carried.ended.then((how) =>
-      this.#fail(new FettleError("CONNECTION_FAILED", `the shell on ${this.#target} ended (${how})${this.#stderr()}`)),
+      this.#fail(
+        new FettleError("CONNECTION_FAILED", `the shell on ${this.#target} ended (${how})${this.#complaints}`),
+      ),
     )
   }
 
@@ -90,13 +92,13 @@ export class Channel {
     const nonce = randomBytes(16).toString("hex")
     const carried = carrier.start(bootArgv(carrier.shell))
     const frames = new FrameReader(nonce)
-    const stderr = collect(carried)
-    carried.stdin.on("error", () => {}) // the end of the child tells more
+    const complaints = new Complaints(carried.stderr)
+    for (const stream of [carried.stdin, carried.stdout, carried.stderr]) stream.on("error", () => {}) // the end of the child tells more
     const body = opening(carrier.shell)
     carried.stdin.write(`FETTLE1 ${nonce} ${carrier.scope} ${Buffer.byteLength(body)}\n${body}`)
     try {
-      const facts = factsOf(await greeting(carried, frames, stderr, carrier.target, options))
-      return new Channel({ facts, carried, nonce, frames, stderr, target: carrier.target })
+      const facts = factsOf(await greeting(carried, frames, complaints, carrier.target, options))
+      return new Channel({ facts, carried, nonce, frames, complaints, target: carrier.target })
     } catch (thrown) {
       carried.kill("SIGKILL")
       throw thrown
@@ -105,7 +107,7 @@ export class Channel {
 
   /** What the shell itself has said on standard error, as the end of a sentence; empty when all is well. */
   get complaint(): string {
-    return this.#stderr()
+    return String(this.#complaints)
   }
 
   /** False once the session has ended, however. */
@@ -136,6 +138,7 @@ export class Channel {
     if (request.signal.aborted) throw cancelled(request.signal, this.#target)
     const { promise, resolve, reject } = Promise.withResolvers<number>()
     const seq = ++this.#seq
+    this.#complaints.forget()
     let timer: NodeJS.Timeout | undefined
     const alive = (): void => {
       clearTimeout(timer)
@@ -217,7 +220,7 @@ export class Channel {
 async function greeting(
   carried: Carried,
   frames: FrameReader,
-  stderr: () => string,
+  complaints: Complaints,
   target: string,
   options: OpenOptions,
 ): Promise<string> {
@@ -225,14 +228,14 @@ async function greeting(
   const fail = (fact: string): void => reject(new FettleError("CONNECTION_FAILED", fact))
   let waiting = ""
   const timer = setTimeout(
-    () => fail(`${target} did not begin a session within ${options.timeoutMs / 1000} s${waiting}${stderr()}`),
+    () => fail(`${target} did not begin a session within ${options.timeoutMs / 1000} s${waiting}${complaints}`),
     options.timeoutMs,
   )
   const abort = (): void => reject(cancelled(options.signal, target))
   options.signal.addEventListener("abort", abort, { once: true })
   if (options.signal.aborted) abort()
   void carried.ended.then((how) =>
-    setImmediate(() => fail(`the shell on ${target} ended before the session began (${how})${stderr()}`)),
+    setImmediate(() => fail(`the shell on ${target} ended before the session began (${how})${complaints}`)),
   )
   carried.stdout.on("data", (bytes: Buffer) => {
     try {
@@ -271,14 +274,25 @@ function factsOf(line: string): HostFacts {
   }
 }
 
-/** Keeps the first bytes of standard error, as the end of a sentence. */
-function collect(carried: Carried): () => string {
-  let text = ""
-  carried.stderr.setEncoding("utf8")
-  carried.stderr.on("data", (chunk: string) => {
-    if (text.length < STDERR_MAX) text = (text + chunk).slice(0, STDERR_MAX)
-  })
-  return () => (text.trim() === "" ? "" : `: ${text.trim()}`)
+/** The first bytes of what a shell says on standard error, as the end of a sentence. */
+class Complaints {
+  #text = ""
+
+  constructor(stderr: Carried["stderr"]) {
+    stderr.setEncoding("utf8")
+    stderr.on("data", (chunk: string) => {
+      if (this.#text.length < STDERR_MAX) this.#text = (this.#text + chunk).slice(0, STDERR_MAX)
+    })
+  }
+
+  forget(): void {
+    this.#text = ""
+  }
+
+  toString(): string {
+    const text = this.#text.trim()
+    return text === "" ? "" : `: ${text}`
+  }
 }
 
 function drained(stream: Carried["stdin"]): Promise<void> {

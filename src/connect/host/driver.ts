@@ -10,6 +10,8 @@ import { Names } from "./names.ts"
 import type { WaveItem } from "./prepare.ts"
 import { readHostItems } from "./read.ts"
 
+/** Most changes of one request: its script and the small contents are held in memory on both sides. */
+const ITEMS_MAX = 5_000
 /** How long a session may take to begin. */
 const OPEN_MS = 60_000
 /** Longest silence while reading: hashing a very large file is silent. The engine has a limit of its own. */
@@ -48,7 +50,7 @@ class Host implements HostClient {
   readonly #plain = new Map<string, string>()
   readonly #names = new Names()
   #channel: Promise<Channel>
-  #waiting: WaveItem[] = []
+  readonly #waiting: WaveItem[] = []
   #working: Promise<void> | undefined
 
   constructor(carrier: Carrier, context: OpenContext, channel: Channel) {
@@ -107,8 +109,7 @@ class Host implements HostClient {
   async #work(): Promise<void> {
     await Promise.resolve() // all items of one call are waiting before the first of them is taken
     while (this.#waiting.length > 0) {
-      const items = this.#waiting
-      this.#waiting = []
+      const items = this.#waiting.splice(0, ITEMS_MAX)
       await changeHostItems(items, {
         client: this,
         channel: () => this.#open(),

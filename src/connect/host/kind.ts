@@ -25,7 +25,7 @@ export interface HostQuestion {
   readonly stat?: readonly string[]
   /** The same, and the SHA-256 of those that are files. */
   readonly sha256?: readonly string[]
-  /** The text of a file whose hash differs from this one, for a diff. Never ask for the text of a file that may hold a secret. */
+  /** The text, at most 64 KB, of a file whose hash differs from this one, for a diff. Never ask for the text of a file that may hold a secret. */
   readonly textUnless?: { readonly path: string; readonly sha256: string; readonly maxBytes: number }
   /** Files on the machine where fettle runs. */
   readonly local?: readonly string[]

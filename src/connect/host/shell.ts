@@ -98,7 +98,7 @@ look1() {
   [ ! -L "$2" ] || { o=$(readlink -n -- "$2" 2>&1; r=$?; printf x; exit $r); R "$1" 3 $? "\${o%x}" ""; return; }
   [ ! -f "$2" ] || { o=$({ sha256sum <"$2"; } 2>&1); R "$1" 2 $? "$o" ""; }
 }
-text() { o=$({ dd bs=65536 count=1 iflag=fullblock <"$2"; } 2>/dev/null; printf x); R "$1" t 0 "\${o%x}" ""; }
+text() { { o=$(dd bs=65536 count=1 iflag=fullblock <"$2"; printf x); } 2>/dev/null; R "$1" t 0 "\${o%x}" ""; }
 ask() { o=$( ( cd /; eval "$2" ) 2>&1 </dev/null; r=$?; printf x; exit $r); R "$1" q $? "\${o%x}" ""; }
 `
 
@@ -135,7 +135,8 @@ exit 0
 
 /**
  * The functions that a change needs besides: see change-script.ts, which writes the calls. A chunk `C0` is a function that calls what it
- * is given with: chunk, number of its first put, folder, staging folder, names. `bad` marks a put and says why.
+ * is given with: chunk, number of its first put, folder, staging folder, names. `bad` marks a put and says why. A failed sync fails
+ * all: asked again, the kernel would say that all is well.
  */
 const CHANGES = `
 bad() { BAD=1; eval "F_$1=1"; R "$1" p "$2" "" "$3"; }
@@ -169,11 +170,7 @@ own() {
   if [ -n "$o" ]; then eval "w=\\$(chown -h -- \\"\\$o\\"$L 2>&1)" || { all "$@"; return 0; }; fi
   if [ -n "$m" ]; then eval "w=\\$(chmod -- \\"\\$m\\"$L 2>&1)" || all "$@"; fi
 }
-flush() {
-  b=$2 s=$4 c=20; shift 4
-  pick $# '$s'; [ -n "$L" ] || return 0
-  eval "w=\\$(sync --$L 2>&1)" || all "$@"
-}
+unsynced() { b=$2 c=20; shift 4; all "$@"; }
 guard() {
   eval "x=\\$X$1"; b=$2 d=$3 t=$4; shift 4; h= v= i=0 j=$b w="it changed after it was read"
   for e in $x; do

@@ -108,7 +108,8 @@ export class Wave {
     const step = this.#layout.steps[record.item]
     if (under === undefined || step === undefined)
       throw new FettleError("HOST_PROTOCOL", `the host named file ${record.item}, which was not in the request`)
-    const words = record.err.toString("utf8").trim()
+    const said = record.err.toString("utf8").trim()
+    const words = said.includes("Wrote only") ? `${said} (tar's words for: no space left)` : said
     const code = record.exitCode === STALE ? "STALE" : "FILE_REFUSED"
     const next =
       record.exitCode === NO_FOLDER

@@ -4,7 +4,7 @@ import { type ChangeParts, type HostChange, hostKind, type ScriptRecord } from "
 import { quote } from "../../connect/host/quote.ts"
 import { FettleError } from "../../errors.ts"
 import type { Change, Seen } from "../../provider.ts"
-import { account, fileMode, hostPath } from "./props.ts"
+import { account, fileMode, hostPath, ownerAs } from "./props.ts"
 import { notOfType } from "./refused.ts"
 
 /** Exit code of a removal that found something inside. */
@@ -49,7 +49,7 @@ export const directory = hostKind({
     const at = found.path(path)
     if (at === "absent") return { absent: true }
     if ("failed" in at || at.type !== "directory") return { failed: notOfType(path, at, "directory") }
-    return { outputs: { path, mode: at.mode, owner: at.owner, group: at.group } }
+    return { outputs: { path, mode: at.mode, ...ownerAs(want, at) } }
   },
   plan,
   change: changeDirectory,
@@ -60,8 +60,12 @@ export const directory = hostKind({
       : { brief: true, script: removal(quote(at.path), quote(posix.dirname(at.path)), last?.props.purge === true) }
   },
   result: ({ script }, want) => {
-    const [mode = "", owner = "", group = ""] = (script?.out ?? "").trim().split(":")
-    return { path: want.path, mode: mode.padStart(4, "0"), owner, group }
+    const [mode = "", uid, gid, owner = "", group = ""] = (script?.out ?? "").trim().split(":")
+    return {
+      path: want.path,
+      mode: mode.padStart(4, "0"),
+      ...ownerAs(want, { uid: Number(uid), gid: Number(gid), owner, group }),
+    }
   },
   failure: (script) => (script.exitCode === 10 ? undefined : refused(script)),
 })
@@ -98,7 +102,7 @@ function changeDirectory({ want, seen, repeated }: ChangeParts<Want, Outputs>): 
     owner === "" ? "" : `chown -h -- ${owner} ${path} || exit 20`,
     `chmod -- ${want.mode} ${path} || exit 20`, // last: chown clears special bits, and nobody else gets in before it is theirs
     creates ? `keep ${parent} || exit 20` : "",
-    `stat -c %a:%U:%G -- ${path}`,
+    `stat -c %a:%u:%g:%U:%G -- ${path}`,
   ]
   return { brief: true, script: lines.filter((line) => line !== "").join("\n") }
 }

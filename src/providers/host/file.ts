@@ -13,7 +13,7 @@ import type { Change, Json, Key, Last, Seen } from "../../provider.ts"
 import { Secret } from "../../secrets/secret.ts"
 import { hasFingerprints } from "./canonical.ts"
 import { textDiff } from "./diff.ts"
-import { account, fileMode, hostPath, secretText } from "./props.ts"
+import { account, fileMode, hostPath, ownerAs, secretText } from "./props.ts"
 import { notOfType } from "./refused.ts"
 import { renderTemplate, templateValues } from "./template.ts"
 
@@ -139,14 +139,14 @@ export const file = hostKind({
     return at === undefined || "absent" in seen ? {} : { removes: [{ path: at.path, expect: at.hash }] }
   },
   result: (outcome, want, seal) => {
-    const { sha256 = "", sizeBytes, mode, owner, group } = outcome.path(want.path)
+    const at = outcome.path(want.path)
+    const { sha256 = "", sizeBytes, mode } = at
     return {
       path: want.path,
       hash: want.content instanceof Secret ? seal(sha256) : sha256,
       sizeBytes,
       mode,
-      owner,
-      group,
+      ...ownerAs(want, at),
     }
   },
 })
@@ -179,11 +179,11 @@ function answer(
   if (local !== undefined && "failed" in local) return { failed: new FettleError("FILE_REFUSED", local.failed) }
   if (at === "absent") return { absent: true }
   if ("failed" in at || at.type !== "file") return { failed: notOfType(path, at, "file") }
-  const { sha256 = "", sizeBytes, mode, owner, group } = at
+  const { sha256 = "", sizeBytes, mode } = at
   const hash = mayBeSecret(want, last) ? seal(sha256) : sha256
   const shown: Record<string, Json> = { ...local, ...(found.text === undefined ? {} : { content: found.text }) }
   return {
-    outputs: { path, hash, sizeBytes, mode, owner, group },
+    outputs: { path, hash, sizeBytes, mode, ...ownerAs(want, at) },
     ...(Object.keys(shown).length === 0 ? {} : { shown }),
   }
 }

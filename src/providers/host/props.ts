@@ -35,5 +35,17 @@ export const fileMode = z
 /** A user or group: a name, or a number as text. */
 export const account = z.string().regex(/^[A-Za-z0-9_.@\\-]+\$?$/, "a user or group is a name or a number")
 
+/** Owner and group in the words in which they are wanted: a number is compared with a number, a name with a name. */
+export function ownerAs(
+  want: { readonly owner?: string | undefined; readonly group?: string | undefined } | undefined,
+  at: { readonly uid: number; readonly gid: number; readonly owner: string; readonly group: string },
+): { owner: string; group: string } {
+  const isNumber = (name: string | undefined): boolean => name !== undefined && /^\d+$/.test(name)
+  return {
+    owner: isNumber(want?.owner) ? String(at.uid) : at.owner,
+    group: isNumber(want?.group) ? String(at.gid) : at.group,
+  }
+}
+
 /** A secret of text. */
 export const secretText = z.custom<Secret<string>>((value) => value instanceof Secret, "a secret belongs here")

@@ -1,0 +1,28 @@
+import type { Plan, PlanOptions } from "../events/plan.ts"
+import type { Address } from "../program/address.ts"
+import type { Params } from "../program/program.ts"
+import type { Scope } from "../program/scope.ts"
+import type { Snapshot } from "../state/store.ts"
+import type { Work } from "./work.ts"
+
+/** A plan, and beside it what apply needs that is not data: opened props, connections, what was read. */
+export interface Planned {
+  readonly plan: Plan
+  readonly scope: Scope
+  readonly works: ReadonlyMap<Address, Work>
+  /** Needs first. */
+  readonly order: readonly Address[]
+  readonly leaving: readonly Work[]
+  /** True where an each could not be expanded yet: plan again when its list is known. */
+  readonly partial: boolean
+  readonly snapshot: Snapshot
+}
+
+export interface PlanRequest {
+  readonly scope: Scope
+  readonly program: string
+  readonly stage: string
+  readonly params: Params
+  readonly snapshot: Snapshot
+  readonly options: PlanOptions
+}
