@@ -2,6 +2,7 @@ import { runOwed } from "../apply/finally.ts"
 import type { Journal } from "../apply/journal.ts"
 import { FettleError } from "../errors.ts"
 import { settlesOf } from "../plan/settle.ts"
+import { secretsIn } from "../program/output.ts"
 import { declare } from "../program/program.ts"
 import { decode } from "../state/encode.ts"
 import type { RunContext } from "./context.ts"
@@ -18,10 +19,19 @@ export async function settleOpen(context: RunContext, journal: Journal): Promise
     ...context.snapshot,
     open: open.map((each) => ({ ...each, orphanedAt: each.orphanedAt ?? now })),
   }
-  await runOwed(context.snapshot.open, journal, engine)
+  await runOwedNow(context, journal)
   const waitMs = await longestHorizon(context, now)
   engine.emit({ type: "settle.started", intents: open.length, waitMs })
   if (waitMs > 0) await sleep(waitMs, AbortSignal.any([engine.signal, context.setup.stopping ?? engine.signal]))
+}
+
+/** What a command prints may hold any secret of the program; one that is missing now keeps nothing that is owed from running. */
+async function runOwedNow(context: RunContext, journal: Journal): Promise<void> {
+  const { engine, snapshot, setup, params } = context
+  if (!snapshot.open.some((each) => each.action === "finally")) return
+  const declared = [...declare(setup.program, params).declarations.values()]
+  await Promise.allSettled(declared.flatMap((each) => secretsIn(each.props)).map((secret) => engine.box.open(secret)))
+  await runOwed(snapshot.open, journal, engine)
 }
 
 async function longestHorizon(context: RunContext, now: number): Promise<number> {

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto"
 import { FettleError } from "../errors.ts"
+import { isShort } from "./forms.ts"
 import { type DataKey, readPrivate } from "./key.ts"
 import { PENDING, Secret } from "./secret.ts"
 
@@ -116,7 +117,10 @@ export class SecretBox {
     const text = typeof value === "string" ? value : JSON.stringify(value)
     if (Secret.source(secret).type !== "derived" && text.length < 8 && !secret.weak)
       throw new FettleError("SECRET_WEAK", `secret ${secret.name} has fewer than 8 characters`)
-    this.#register(secret.name, text, { weak: secret.weak, whole: Secret.source(secret).type === "derived" })
+    const { type } = Secret.source(secret)
+    // Nobody chose that what a far side returns is short: to hide "1" or "on" everywhere would spoil every text of the run.
+    const hides = (type !== "value" && type !== "sealed") || !isShort(text)
+    if (hides) this.#register(secret.name, text, { weak: secret.weak, whole: type === "derived" })
     Secret.remember(secret, { value, fingerprint: this.#key.fingerprint(text) })
   }
 

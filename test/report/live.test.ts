@@ -287,8 +287,10 @@ test("a terminal that becomes narrower, then wider, keeps one area and every fin
     play(reporter, steps, steps.length - 1)
     vi.advanceTimersByTime(250)
     expect(terminal.text.match(/ of 12/g)?.length).toBe(1)
-    // Once in the plan, once in the area: a row that was broken by the terminal leaves nothing behind.
-    expect(terminal.text.replaceAll(/\s+/g, "").match(/page5/g)?.length).toBe(2)
+    // Once in the plan, and once in the area or as finished: a row that the terminal broke leaves nothing behind.
+    const flat = terminal.text.replaceAll(/\s+/g, "")
+    for (let each = 0; each < 12; each += 1)
+      expect(flat.match(new RegExp(`page${each}(?!\\d)`, "g"))?.length).toBeLessThanOrEqual(2)
   }
   vi.advanceTimersByTime(250)
   const flat = terminal.text.replaceAll(/\s+/g, "")
