@@ -85,6 +85,8 @@ class ApplyRun {
     this.#pump()
     await this.#finished.promise
     this.#options.stopping.removeEventListener("abort", stop)
+    if (this.#engine.signal.aborted && this.#outcomes.some(({ error }) => error?.code === "CANCELLED"))
+      this.#fatal ??= new FettleError("CANCELLED", "cancelled while calls were under way")
     // After a second Ctrl-C, or where nothing can be recorded, what is owed runs at the next start.
     if (!this.#engine.signal.aborted && !this.#journal.broken) await this.#finallies.endAll()
     return { outcomes: this.#outcomes, fatal: this.#fatal }

@@ -1,6 +1,6 @@
 import { asFettleError, FettleError } from "../errors.ts"
 import { blocked, headOf } from "../plan/compare.ts"
-import { decide, decideLeaving, idFrom, resolveProps } from "../plan/decide.ts"
+import { decide, decideLeaving, idFrom, resolveProps, splitMoved } from "../plan/decide.ts"
 import type { Engine } from "../plan/engine.ts"
 import { readAll } from "../plan/read.ts"
 import type { Sessions } from "../plan/sessions.ts"
@@ -75,6 +75,7 @@ async function mustRead(
   if (work.want !== undefined && encode(work.want) === encode(props)) return follows
   work.want = props
   work.id = idFrom(work, props)
+  splitMoved(work, props)
   return true
 }
 

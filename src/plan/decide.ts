@@ -8,7 +8,7 @@ import type { Row } from "../state/store.ts"
 import { blocked, describe, goneButRecorded, headOf, isForeign, providerSays } from "./compare.ts"
 import type { Engine } from "./engine.ts"
 import { settle } from "./settle.ts"
-import { isAbsent, isPresent, NOTHING, type Work } from "./work.ts"
+import { isAbsent, isPresent, NOTHING, Remembered, type Work } from "./work.ts"
 
 /** The works of a plan by address. */
 export type Works = ReadonlyMap<Address, Work>
@@ -42,11 +42,31 @@ function outputOf(work: Work | undefined, key: string, optimistic: boolean): unk
 
 /** The id of a thing, from whatever props are known; undefined where it cannot be told yet. */
 export function idFrom(work: Work, props: unknown): string | undefined {
+  return idInProps(work, props) ?? work.id ?? work.row?.id
+}
+
+/** The id that the props carry; undefined where they carry none, or not yet. */
+function idInProps(work: Work, props: unknown): string | undefined {
   try {
     const id: unknown = work.provider.id(props)
-    return typeof id === "string" ? id : (work.id ?? work.row?.id)
+    return typeof id === "string" ? id : undefined
   } catch {
-    return work.id ?? work.row?.id
+    return undefined
+  }
+}
+
+/** A thing whose id is no longer the recorded one is another thing: the new one is made, then the old one deleted. */
+export function splitMoved(work: Work, props: unknown): void {
+  const id = idInProps(work, props)
+  if (id === undefined || work.declaration?.type !== "resource") return
+  if (work.former !== undefined && work.former.id === id) {
+    work.row = work.former
+    work.last = new Remembered(work.row)
+    work.former = undefined
+  } else if (work.row?.id !== undefined && work.row.id !== id) {
+    work.former = work.row
+    work.row = undefined
+    work.last = undefined
   }
 }
 

@@ -8,7 +8,7 @@ import { SEALED } from "../state/encode.ts"
 import { asPlan, onlyRefresh } from "./as-plan.ts"
 import { type Collected, collect, expandEach } from "./collect.ts"
 import { blocked, errorOf, headOf } from "./compare.ts"
-import { decide, decideLeaving, idFrom, needsReread, resolveProps, undecided } from "./decide.ts"
+import { decide, decideLeaving, idFrom, needsReread, resolveProps, splitMoved, undecided } from "./decide.ts"
 import type { Engine } from "./engine.ts"
 import { guard } from "./guards.ts"
 import type { Planned, PlanRequest } from "./planned.ts"
@@ -94,8 +94,9 @@ async function decideAll(
   const pending = nodes.filter((work) => work.planned === undefined)
   await prepare(pending, collected.works, engine)
   const first = pending.filter((work) => isReadable(work))
+  const all = wanted.size === collected.works.size && options.verifyOnly !== true
   const leaving =
-    wanted.size === collected.works.size || (options.targets ?? []).length > 0
+    all || (options.targets ?? []).length > 0
       ? collected.leaving.filter(
           (work) =>
             work.planned === undefined && (options.targets === undefined || options.targets.includes(work.address)),
@@ -117,7 +118,7 @@ async function prepare(pending: readonly Work[], works: ReadonlyMap<Address, Wor
     try {
       const props = await resolveProps(work, works, engine, true)
       work.id = idFrom(work, props)
-      if (!holdsUnknown(props)) splitMoved(work, work.id)
+      if (!holdsUnknown(props)) splitMoved(work, props)
       work.want = holdsUnknown(props) ? undefined : props
     } catch (thrown) {
       work.error =
@@ -195,7 +196,7 @@ async function decideOne(
   else if (work.declaration?.type === "check") return planCheck(work, props)
   else {
     const id = idFrom(work, props)
-    splitMoved(work, id)
+    splitMoved(work, props)
     if (needsReread(work, props, id)) {
       work.id = id
       work.want = props
@@ -218,21 +219,6 @@ function followNeeds(work: Work, works: ReadonlyMap<Address, Work>): void {
   if (mover === undefined) return
   work.known = NOTHING
   work.planned = { ...headOf(work), action: "decide", because: `it looks at what ${mover} makes` }
-}
-
-/** A thing whose id is no longer the recorded one is another thing: the new one is made, then the old one deleted. */
-function splitMoved(work: Work, id: string | undefined): void {
-  if (
-    work.row?.id === undefined ||
-    id === undefined ||
-    work.row.id === id ||
-    work.declaration?.type !== "resource" ||
-    work.provider.idOf !== undefined
-  )
-    return
-  work.former = work.row
-  work.row = undefined
-  work.last = undefined
 }
 
 /** The need that keeps a node from being changed, if there is one. */

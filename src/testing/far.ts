@@ -112,15 +112,10 @@ export class Far {
     return seen
   }
 
-  keyOf(made: Made, want: unknown = made.want): Key<unknown, unknown> {
-    const { address, id, outputs } = made
-    const last = { props: made.want, outputs }
-    return {
-      address: address as never,
-      ...(id === undefined ? {} : { id }),
-      ...(want === undefined ? {} : { want }),
-      last,
-    }
+  /** The key of a thing that was made; `leaving` where it left the program. */
+  keyOf({ address, want, id, outputs }: Made, leaving = false): Key<unknown, unknown> {
+    const last = { props: want, outputs }
+    return { address: address as never, ...(id === undefined ? {} : { id }), ...(leaving ? {} : { want }), last }
   }
 
   /** Creates a thing. @throws the error of the call */

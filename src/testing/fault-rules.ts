@@ -3,7 +3,7 @@ import { applied, settled } from "./engine-rules.ts"
 import { type Fault, Faulty } from "./faulty.ts"
 import { words } from "./read-rules.ts"
 import type { Rule } from "./rule.ts"
-import { changesOf, errorsOf, type Runs } from "./runs.ts"
+import { changesOf, errorsOf, type Ran, type Runs } from "./runs.ts"
 import { Seeded } from "./seeded.ts"
 import type { Trial } from "./trial.ts"
 import type { Faults } from "./world.ts"
@@ -69,20 +69,22 @@ interface At {
 }
 
 /** The run after the crash, of a kind that waits for its horizon: what is late or stale comes right meanwhile. */
-async function waitingRun({ trial, runs, things, faulty }: At, delayMs: number): Promise<void> {
+async function waitingRun({ trial, runs, things, faulty }: At, delayMs: number): Promise<Ran> {
   const right = new Promise((done) => setTimeout(done, delayMs)).then(async () => {
     await faulty.release()
     await trial.world.faults?.clear()
   })
-  await runs.apply(things)
+  const ran = await runs.apply(things)
   await right
+  return ran
 }
 
 /** The run after the crash, of a kind that proves by itself what happened; a late create arrives at a moment of our choice. */
-async function nextRun({ runs, things, faulty }: At, arrival: (typeof ARRIVALS)[number] | undefined): Promise<void> {
+async function nextRun({ runs, things, faulty }: At, arrival: (typeof ARRIVALS)[number] | undefined): Promise<Ran> {
   if (arrival === "before it") await faulty.release()
-  await runs.apply(things, {}, arrival === "between its read and its change" ? faulty.meanwhile : undefined)
+  const ran = await runs.apply(things, {}, arrival === "between its read and its change" ? faulty.meanwhile : undefined)
   await faulty.release()
+  return ran
 }
 
 /** A kind that declares "ask" stops at the node whose create was cut off, and makes nothing meanwhile. */
@@ -99,10 +101,9 @@ async function mustAsk({ trial, runs, things, faulty, fault, before }: At): Prom
 }
 
 /** Every other kind comes to rest by itself: one thing for each that is declared, and a plan with nothing to do. */
-async function mustConverge({ trial, runs, things, fault, before }: At, next: () => Promise<void>): Promise<void> {
-  await next()
+async function mustConverge({ trial, runs, things, fault, before }: At, next: () => Promise<Ran>): Promise<void> {
+  let ran = await next()
   await trial.world.faults?.clear()
-  let ran = await runs.apply(things)
   for (let times = 1; times < RUNS_MAX && ran.exitCode !== 0; times += 1) ran = await runs.apply(things)
   must(ran.exitCode === 0, `after the fault "${fault}", ${RUNS_MAX} runs do not end well: ${errorsOf(ran)}`)
   const made = (await trial.count()) - before

@@ -63,10 +63,10 @@ async function keysAround(
   await far.delete(gone, await far.readMade(gone))
   return {
     "a thing that is there": { ...far.keyOf(made), address: at("there") },
-    "a thing that is there and left the program": { ...far.keyOf(made, undefined), address: at("leaving") },
+    "a thing that is there and left the program": { ...far.keyOf(made, true), address: at("leaving") },
     "a thing that was never made": { address: at("never"), want: other, ...unmade },
     "a thing that is gone": { ...far.keyOf(gone), address: at("gone") },
-    "a thing that is gone and left the program": { ...far.keyOf(gone, undefined), address: at("both") },
+    "a thing that is gone and left the program": { ...far.keyOf(gone, true), address: at("both") },
   }
 }
 

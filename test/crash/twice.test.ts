@@ -11,7 +11,7 @@ import { world } from "../support/world.ts"
 
 const MODULE = fileURLToPath(new URL("../fixtures/crash/late-gate.ts", import.meta.url))
 /** The kernel frees the lock of a killed process within milliseconds; the rest is for a busy machine. */
-const FREE_WITHIN_MS = 200
+const FREE_WITHIN_MS = 1_000
 
 interface Place {
   readonly folder: string

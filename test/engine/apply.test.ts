@@ -223,3 +223,19 @@ test("a call that hangs ends at its timeout", async () => {
   expect(hung.applied?.outcomes[0]).toMatchObject({ outcome: "maybe", error: { code: "TIMEOUT" } })
   expect((await apply(slow(false))).outcome).toBe("done")
 })
+
+test("an id that changes only during apply is a replacement, too", async () => {
+  const folder = testFolder()
+  const far = world(join(folder, "world"))
+  const { apply, plan } = runsIn(folder)
+  const named = (size: number) =>
+    program("named", {}, () => {
+      const a = resource(thing, "a", { folder: far.folder, name: "a", size })
+      resource(thing, "named", { folder: far.folder, name: text`after ${a.serial}` })
+    })
+  await apply(named(1))
+  expect(far.names()).toEqual(["a", "after 1"])
+  expect((await apply(named(2))).outcome).toBe("done")
+  expect(far.names()).toEqual(["a", "after 3"])
+  expect(changesOf(await plan(named(2)))).toEqual([])
+})

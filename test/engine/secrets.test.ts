@@ -435,12 +435,14 @@ class Bench {
     const what = `${how} ${JSON.stringify({ ...variant, ...options, fails: this.far.fails })}`
     const built = shop(this.far, this.#planted as Planted, variant)
     const lines: string[] = []
+    const begun = Date.now()
     const setup: RunSetup = {
       ...localSetup(built, { folder: this.folder, env: { PATH: process.env.PATH, HOME: this.folder, ...this.#planted?.env } }),
       subscribers: [(event) => lines.push(JSON.stringify(event)), runLog(logFolder(join(this.folder, ".fettle"), "shop", "dev"))],
       ...more,
     }
     const result = how === "plan" ? await planProgram(setup, { ...options, bound: true }) : await applyProgram(setup, options, async () => true)
+    console.log(what, Date.now() - begun, lines.join().length)
     if (result.plan !== undefined) {
       const file = join(this.folder, "plan.json")
       writePlan(file, result.plan)

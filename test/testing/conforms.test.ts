@@ -1,22 +1,23 @@
 import { rmSync } from "node:fs"
 import { FettleError } from "fettle"
 import type { AnyProvider } from "fettle/provider"
-import { conforms, conformsTests, type Finding, type World } from "fettle/testing"
+import { type ConformsOptions, conforms, conformsTests, type Finding, type World } from "fettle/testing"
 import { describe, expect, test } from "vitest"
 import { z } from "zod"
 import { thing } from "../support/world.ts"
-import { entryKind, registryWorld } from "./registry.ts"
+import { entryKind, registryWorld, seenOf } from "./registry.ts"
 import { thingWorld } from "./thing-world.ts"
 
 const MARK = { mark: true, horizonMs: 60_000 } as const
+const FEW = { seeds: 3 }
 const asked = new Set<string>()
 
 describe("a kind that keeps the contract passes", () => {
   const sound: Record<string, () => Promise<readonly Finding[]>> = {
-    "unique, without a connection": () => conforms(thing, thingWorld()),
-    "token, through a connection": () => conforms(entryKind("token"), registryWorld()),
-    "mark, through a connection": () => conforms(entryKind(MARK), registryWorld()),
-    "ask, through a connection": () => conforms(entryKind("ask"), registryWorld()),
+    "unique, without a connection": () => conforms(thing, thingWorld(), FEW),
+    "token, through a connection": () => conforms(entryKind("token"), registryWorld(), FEW),
+    "mark, through a connection": () => conforms(entryKind(MARK), registryWorld(), FEW),
+    "ask, through a connection": () => conforms(entryKind("ask"), registryWorld(), FEW),
   }
   for (const [what, run] of Object.entries(sound))
     test(what, { timeout: 60_000 }, async () => {
@@ -116,8 +117,17 @@ const broken: Record<string, readonly [provider: AnyProvider, world: World, evid
     /one of two left the program, and 2 are there/,
   ),
   "what Fettle did not make is refused until it is adopted, and then stays": ofThing(
-    { adoptsFound: true, asserts: false },
-    /./,
+    // Sees only what it has made itself.
+    {
+      read: async (keys, call) =>
+        new Map(
+          [...(await thing.read(keys, call))].map(([address, seen]) => [
+            address,
+            "outputs" in seen && seen.outputs.value === "theirs" ? { absent: true } : seen,
+          ]),
+        ),
+    },
+    /it was not refused: done, create/,
   ),
   "no secret is in the open in what the kind gives back": ofEntry(
     "token",
@@ -160,74 +170,110 @@ const broken: Record<string, readonly [provider: AnyProvider, world: World, evid
     /2 are there|are declared and \d are there/,
   ),
   "a create that takes effect late settles as declared": ofEntry(
-    "token",
+    "unique",
+    // Finds its things by name, and nothing keeps two from having the same.
     {
-      // Looks before it creates: what arrives in between is made twice.
-      ensure: async (want, seen, change, call) => {
-        const listed = (await call.connection.list(0)).entries.find(({ mark }) => mark === call.intent.token)
-        const found = listed === undefined ? seen : { outputs: { ...listed, key: want.key }, id: listed.id }
-        return entryKind("ask").ensure(want, found, change, call)
+      read: async (keys, call) => {
+        const { entries } = await call.connection.list(0)
+        return new Map(
+          keys.map(({ address, want, last }) => [
+            address,
+            seenOf(
+              entries.find(({ name }) => name === (want ?? last?.props)?.name),
+              call,
+            ),
+          ]),
+        )
       },
     },
     /are declared and \d are there/,
   ),
   "a create that never arrived settles as declared": ofEntry(
     MARK,
+    // Takes an open intent for a thing that is there.
     {
-      // Takes an open intent for a thing that is there.
       read: async (keys, call) => {
         const answers = new Map(await entryKind(MARK).read(keys, call))
-        for (const { address, open, want } of keys)
-          if (open?.[0] !== undefined && want !== undefined)
-            answers.set(address, {
-              outputs: { id: "e0", name: want.name, value: want.value, key: want.key },
-              id: "e0",
-              mark: open[0],
-            })
+        for (const { address, open: [mark] = [], want } of keys)
+          if (mark !== undefined && want !== undefined)
+            answers.set(address, { outputs: { ...want, id: "e0" }, id: "e0", mark })
         return answers
       },
     },
-    /are declared and \d are there|still says|do not end well/,
+    /are declared and \d are there/,
   ),
   "a stale list makes nothing twice": ofEntry(
     "token",
-    { read: listOnly(false) },
+    { read: listOnly },
     /with a list from before it, the plan says: create/,
   ),
-  "a truncated list is never taken for absence": ofEntry("token", { read: listOnly(true) }, /is read as absent/),
+  "a truncated list is never taken for absence": ofEntry("token", { read: listOnly }, /is read as absent/),
 }
 
-/** A read that takes what a list does not show for absent: always, or only where the list is as it is now. */
-function listOnly(_current: boolean): ReturnType<typeof entryKind>["read"] {
-  return async (keys, call) => {
-    const found = new Map((await call.connection.list(0)).entries.map((entry) => [entry.id, entry]))
-    return new Map(
-      keys.map(({ address, id }) => {
-        const entry = found.get(id ?? "")
-        if (entry === undefined) return [address, { absent: true }]
-        return [address, { outputs: { ...entry, key: call.secret("key", entry.key) }, id: entry.id, mark: entry.mark }]
-      }),
-    )
-  }
+/** Takes what a list does not show for absent. */
+async function listOnly(...[keys, call]: Parameters<ReturnType<typeof entryKind>["read"]>) {
+  const found = new Map((await call.connection.list(0)).entries.map((entry) => [entry.id, entry]))
+  return new Map(keys.map(({ address, id }) => [address, seenOf(found.get(id ?? ""), call)]))
 }
 
 describe("a kind that breaks a rule is caught", () => {
   for (const [rule, [provider, world, evidence]] of Object.entries(broken))
     test(rule, { timeout: 60_000 }, async () => {
-      const error = await conforms(provider, world).catch((thrown: unknown) => thrown)
+      const runs = new Map<string, () => Promise<void>>()
+      conformsTests(provider, world, { test: (name, run) => runs.set(name.slice(`${provider.kind}: `.length), run) })
+      const error = await runs
+        .get(rule)?.()
+        .catch((thrown: unknown) => thrown)
       expect(error).toBeInstanceOf(FettleError)
-      const { findings } = (error as FettleError).details as { findings: readonly Finding[] }
-      expect(findings.filter(({ ok }) => !ok).map(({ name }) => name)).toContain(rule)
-      expect(findings.find(({ name }) => name === rule)?.evidence).toMatch(evidence)
-      forget(findings)
+      const { code, fact, details } = error as FettleError
+      forget(fact)
+      expect(code).toBe("CHECK_NO")
+      expect(fact).toMatch(evidence)
+      expect(details?.findings).toMatchObject([{ name: rule, ok: false, asked: true }])
     })
 })
 
-/** Removes the state that findings keep as their evidence. */
-function forget(findings: readonly Finding[]): void {
-  for (const { evidence } of findings)
-    for (const folder of evidence.match(/\/\S*fettle-conforms-\w+/g) ?? [])
-      rmSync(folder, { recursive: true, force: true })
+test("all rules are looked at, also after one does not hold, and the error can be read", {
+  timeout: 60_000,
+}, async () => {
+  const [provider, world] = broken["outputs fit the schema"] as readonly [AnyProvider, World, RegExp]
+  const error = (await conforms(provider, world, { seeds: 1 }).catch((thrown: unknown) => thrown)) as FettleError
+  forget(error.fact)
+  expect((error.details?.findings as readonly Finding[]).length).toBe(Object.keys(broken).length)
+  expect(error.fact).toMatch(/^test\.thing breaks \d+ of 22 rules:\n {2}✗ /)
+  expect(error.fact).toContain(
+    "✗ outputs fit the schema\n    ensure gives serial: Invalid input: expected number, received string",
+  )
+  expect(error.toJSON()).toMatchObject({ code: "CHECK_NO", next: "mend the kind; each rule says what it saw" })
+})
+
+test("evidence shows no secret", { timeout: 60_000 }, async () => {
+  const kind = entryKind("token", { predict: (want) => ({ name: `${want.name} correct horse battery` }) })
+  const error = (await conforms(kind, registryWorld(), { seeds: 1 }).catch((thrown: unknown) => thrown)) as FettleError
+  forget(error.fact)
+  expect(error.fact).toContain("[secret KEY]")
+  expect(JSON.stringify(error)).not.toContain("correct horse")
+})
+
+test("a seed finds the same again", { timeout: 60_000 }, async () => {
+  const [provider, world] = broken["a create that takes effect late settles as declared"] as readonly [
+    AnyProvider,
+    World,
+    RegExp,
+  ]
+  const found = async (seeds: ConformsOptions["seeds"]): Promise<readonly string[]> => {
+    const error = (await conforms(provider, world, { seeds }).catch((thrown: unknown) => thrown)) as FettleError
+    forget(error.fact)
+    return error.fact.match(/after the fault "late".*?\(seed \d+/g) ?? []
+  }
+  const [first] = await found(20)
+  const seed = Number(/\d+$/.exec(first ?? "")?.[0])
+  expect(await found({ only: seed })).toEqual([first])
+})
+
+/** Removes the state that is kept as evidence. */
+function forget(fact: string): void {
+  for (const folder of fact.match(/\/\S*fettle-conforms-\w+/g) ?? []) rmSync(folder, { recursive: true, force: true })
 }
 
 function ofThing(changes: Partial<typeof thing>, evidence: RegExp): readonly [AnyProvider, World, RegExp] {

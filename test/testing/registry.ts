@@ -189,8 +189,9 @@ function missing(proven: boolean): Seen<Given> {
   return proven ? { absent: true } : { failed: new FettleError("READ_FAILED", "the list was cut") }
 }
 
-function seenOf(entry: Entry, call: Pick<Read<Registry>, "secret">): Seen<Given> {
-  return { outputs: shown(entry, call), id: entry.id, mark: entry.mark }
+/** What a read answers for an entry that is there, or is not. */
+export function seenOf(entry: Entry | undefined, call: Pick<Read<Registry>, "secret">): Seen<Given> {
+  return entry === undefined ? { absent: true } : { outputs: shown(entry, call), id: entry.id, mark: entry.mark }
 }
 
 function shown({ id, name, value, key }: Entry, call: Pick<Read<Registry>, "secret">): Given {

@@ -120,19 +120,26 @@ class Host implements HostClient {
     this.#working = undefined
   }
 
+  /** A session may have been lost since it was last used, and to look twice does no harm. */
   async #look(script: string, signal: AbortSignal): Promise<readonly HostRecord[]> {
-    const records: HostRecord[] = []
     const channel = await this.#open()
-    const exitCode = await channel.request({
-      script,
-      writes: false,
-      silenceMs: READ_SILENCE_MS,
-      signal,
-      onRecord: (record) => records.push(record),
-    })
-    if (exitCode !== 0)
-      throw new FettleError("HOST_PROTOCOL", `a read on ${this.#carrier.target} ended with exit code ${exitCode}`)
-    return records
+    try {
+      return await this.#lookThrough(channel, script, signal)
+    } catch (thrown) {
+      if (!(thrown instanceof FettleError) || thrown.code !== "CONNECTION_FAILED") throw thrown
+      return this.#lookThrough(await this.#open(), script, signal)
+    }
+  }
+
+  async #lookThrough(channel: Channel, script: string, signal: AbortSignal): Promise<readonly HostRecord[]> {
+    const records: HostRecord[] = []
+    const onRecord = (record: HostRecord): void => void records.push(record)
+    const exitCode = await channel.request({ script, writes: false, silenceMs: READ_SILENCE_MS, signal, onRecord })
+    if (exitCode === 0) return records
+    throw new FettleError(
+      "HOST_PROTOCOL",
+      `a read on ${this.#carrier.target} ended with exit code ${exitCode}${channel.complaint}`,
+    )
   }
 
   /** The session, or a new one where it was lost. */

@@ -1,0 +1,160 @@
+import { spawn } from "node:child_process"
+import { createHash } from "node:crypto"
+import { mkdirSync, rmSync } from "node:fs"
+import { join } from "node:path"
+import { createInterface } from "node:readline"
+import { fileURLToPath } from "node:url"
+import { afterAll, beforeAll, expect, test } from "vitest"
+import type { LateOrder, LateReport } from "../fixtures/crash/late-child.ts"
+import { WANTED } from "../fixtures/crash/late-far-side.ts"
+import type { Faults } from "../fixtures/far-side/faults.ts"
+import { type FarSide, startFarSide } from "../fixtures/far-side/server.ts"
+import { testFolder } from "../support/runs.ts"
+
+// A kill at a boundary never shows it: a far side that acts after its client has died, that does not show yet what it
+// has, that loses answers and cuts lists. Fifty programs run in one process that is killed, often twice; the next
+// process must bring all of them to an end with nothing made twice, orphaned or lost.
+//
+//   FETTLE_LATE_SEEDS=100 vitest run test/crash/late-far-side.test.ts        fewer seeds
+//   FETTLE_LATE_REPLAY=stale-7-13 vitest run test/crash/late-far-side.test.ts  the seeds that died together with this one
+
+const CHILD = fileURLToPath(new URL("../fixtures/crash/late-child.ts", import.meta.url))
+const SEEDS = Number(process.env.FETTLE_LATE_SEEDS ?? 1_000)
+const REPLAY = process.env.FETTLE_LATE_REPLAY
+/** Programs in one process. */
+const TOGETHER = 50
+/** Batches at once: most of their time they wait. */
+const LANES = 3
+/** The far side is late by at most this. */
+const LATE_MS = 800
+/** Seconds in the world, scaled: well above what the far side needs, and a busy machine besides. */
+const HORIZON_MS = 2_500
+/** After this nothing is on its way any more. */
+const QUIET_MS = 1_500
+/** Boundaries of a batch that nobody kills, about: the start and the end of each change of each program. */
+const BOUNDARIES = 50 * TOGETHER
+/** How long a batch is at work, about, from its first program's start. */
+const WORK_MS = 3_000
+/** Things that stood there before, so that a list has pages to lose. */
+const BEFORE = 3
+
+/** A number from 0 to 1, the same for the same words. */
+function chance(...words: readonly (string | number)[]): number {
+  return createHash("sha256").update(JSON.stringify(words)).digest().readUInt32BE(0) / 2 ** 32
+}
+
+function between(least: number, most: number, ...words: readonly (string | number)[]): number {
+  return Math.round(least + (most - least) * chance(...words))
+}
+
+/** How the far side of a seed misbehaves. */
+const conditions: Readonly<Record<string, (seed: string) => Faults>> = {
+  late: (seed) => ({ createDelayMs: between(LATE_MS / 2, LATE_MS, seed, "late") }),
+  stale: (seed) => ({ staleListMs: between(LATE_MS / 2, LATE_MS, seed, "stale"), createDelayMs: between(0, 100, seed, "delay") }),
+  lost: (seed) => ({ dropReply: 0.5, createDelayMs: between(0, 200, seed, "delay") }),
+  truncated: (seed) => ({
+    truncateList: chance(seed, "how") < 0.5 ? "cut" : "last-page",
+    truncateChance: 0.4,
+    createDelayMs: between(0, 200, seed, "delay"),
+  }),
+}
+
+let farSide: FarSide
+beforeAll(async () => {
+  farSide = await startFarSide()
+})
+afterAll(() => farSide.close())
+
+test.each(Object.keys(conditions))("%s: nothing is made twice, orphaned or lost", { timeout: 900_000 }, async (condition) => {
+  const folder = testFolder()
+  const batches = batchesOf(condition)
+  const seen = { killed: 0, applies: 0, asked: 0, seeds: 0 }
+  const lane = async (): Promise<void> => {
+    for (let at = batches.shift(); at !== undefined; at = batches.shift()) {
+      const { reports, kills } = await runBatch(condition, at, folder)
+      seen.killed += kills
+      seen.seeds += reports.length
+      for (const { applies, asked } of reports) {
+        seen.applies += applies
+        seen.asked += asked.length
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: LANES }, lane))
+  console.info(`${condition}: ${JSON.stringify(seen)}`)
+  if (REPLAY === undefined) expect(seen.seeds).toBeGreaterThanOrEqual(SEEDS)
+})
+
+function batchesOf(condition: string): number[] {
+  if (REPLAY === undefined) return Array.from({ length: Math.ceil(SEEDS / TOGETHER) }, (_, at) => at)
+  const [name, batch] = REPLAY.split("-")
+  return name === condition ? [Number(batch)] : []
+}
+
+async function runBatch(condition: string, batch: number, root: string): Promise<{ reports: readonly LateReport[]; kills: number }> {
+  const name = `${condition}-${batch}`
+  const folder = join(root, name)
+  mkdirSync(folder)
+  const seeds = Array.from({ length: TOGETHER }, (_, at) => `${name}-${at}`)
+  for (const seed of seeds) prepare(seed, (conditions[condition] as (seed: string) => Faults)(seed))
+  const order = { seeds, url: farSide.url, folder, horizonMs: HORIZON_MS, killAt: 0 }
+  let kills = 0
+  for (const life of chance(name, "lives") < 0.5 ? [1] : [1, 2]) if (await killedRun(order, name, life)) kills += 1
+  const reports = await runChild({ ...order, quietMs: QUIET_MS })
+  expect(reports.map((each) => each.seed).sort(), replay(name)).toEqual([...seeds].sort())
+  for (const report of reports) expectConverged(report)
+  rmSync(folder, { recursive: true })
+  return { reports, kills }
+}
+
+function prepare(seed: string, faults: Faults): void {
+  const space = farSide.namespace(seed)
+  for (const collection of Object.keys(WANTED))
+    for (let at = 0; at < BEFORE; at += 1) space.create(collection, { name: `before-${collection}-${at}` })
+  space.faults = faults
+}
+
+/** One life of a batch that ends with SIGKILL at a moment that its name decides. False where it was done before. */
+async function killedRun(order: LateOrder, name: string, life: number): Promise<boolean> {
+  const atBoundary = chance(name, life, "how") < 0.5
+  const killAt = atBoundary ? between(1, BOUNDARIES, name, life, "boundary") : 0
+  const killAfterMs = atBoundary ? undefined : between(0, WORK_MS, name, life, "moment")
+  return (await runChild({ ...order, killAt }, killAfterMs)).length < order.seeds.length
+}
+
+/** Reports of the seeds that came to an end in one process. */
+function runChild(order: LateOrder, killAfterMs?: number): Promise<readonly LateReport[]> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", CHILD, JSON.stringify(order)], { stdio: ["ignore", "pipe", "inherit"] })
+    const reports: LateReport[] = []
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      if (line !== "started") reports.push(JSON.parse(line) as LateReport)
+      else if (killAfterMs !== undefined) setTimeout(() => child.kill("SIGKILL"), killAfterMs)
+    })
+    child.on("error", reject)
+    child.on("close", (code, signal) => {
+      if (code === 0 || signal === "SIGKILL") resolve(reports)
+      else reject(new Error(`the child ended with ${code ?? signal}`))
+    })
+  })
+}
+
+function replay(seed: string): string {
+  return `${seed}: again with FETTLE_LATE_REPLAY=${seed}`
+}
+
+/** By the far side's own books. */
+function expectConverged({ seed, errors, left, asked }: LateReport): void {
+  const { byName, counters, collections } = farSide.namespace(seed).dump() as {
+    byName: Record<string, number>
+    counters: { duplicates: number }
+    collections: Record<string, { name: string }[]>
+  }
+  const wanted: Record<string, string[]> = {}
+  for (const [collection, names] of Object.entries(WANTED))
+    wanted[collection] = [...names, ...Array.from({ length: BEFORE }, (_, at) => `before-${collection}-${at}`)].sort()
+  const names = Object.fromEntries(Object.entries(collections).map(([name, all]) => [name, all.map((each) => each.name).sort()]))
+  const wrongly = asked.filter((address) => !address.startsWith("ask/"))
+  expect({ errors, left, wrongly, duplicates: counters.duplicates, names }, replay(seed)).toEqual({ errors: [], left: [], wrongly: [], duplicates: 0, names: wanted })
+  expect(Object.values(byName).every((count) => count === 1), replay(seed)).toBe(true)
+}
