@@ -23,6 +23,9 @@ import { isPresent, NOTHING, type Work } from "./work.ts"
  */
 export async function makePlan(request: PlanRequest, sessions: Sessions, engine: Engine): Promise<Planned> {
   engine.emit({ type: "plan.started", nodes: request.scope.declarations.size })
+  const { destroy, targets, verifyOnly } = request.options
+  if (destroy === true || targets !== undefined || verifyOnly === true)
+    await engine.box.openToHide([...request.scope.declarations.values()].flatMap((each) => secretsIn(each.props)))
   const scope = request.options.destroy === true ? { ...request.scope, declarations: new Map() } : request.scope
   const { collected, unknownEach } = await observe(scope, request, sessions, engine)
   const everything = [...collected.works.values(), ...collected.leaving]

@@ -202,13 +202,16 @@ class Rows {
   /** Puts a word, broken where it is wider than a row. */
   #putWhole(style: Style, word: string): void {
     let rest = word
-    while (!this.fits(rest)) {
+    while (rest !== "") {
       const [begin, end] = splitAt(rest, this.#width - this.#used)
+      if (!this.fits(begin) && this.#used > this.#start) {
+        this.next()
+        continue
+      }
       this.put(style, begin)
-      this.next()
+      if (end !== "") this.next()
       rest = end
     }
-    if (rest !== "") this.put(style, rest)
   }
 
   next(): void {

@@ -30,7 +30,7 @@ async function runOwedNow(context: RunContext, journal: Journal): Promise<void> 
   const { engine, snapshot, setup, params } = context
   if (!snapshot.open.some((each) => each.action === "finally")) return
   const declared = [...declare(setup.program, params).declarations.values()]
-  await Promise.allSettled(declared.flatMap((each) => secretsIn(each.props)).map((secret) => engine.box.open(secret)))
+  await engine.box.openToHide(declared.flatMap((each) => secretsIn(each.props)))
   await runOwed(snapshot.open, journal, engine)
 }
 

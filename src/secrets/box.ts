@@ -52,6 +52,15 @@ export class SecretBox {
     return opening
   }
 
+  /** Opens what can be opened without asking anybody, only so that it is hidden: where nothing needs it, it may be missing. */
+  async openToHide(secrets: readonly Secret<unknown>[]): Promise<void> {
+    const asks = (secret: Secret<unknown>): boolean => {
+      const source = Secret.source(secret)
+      return source.type === "prompt" || (source.type === "derived" && source.from.some(asks))
+    }
+    await Promise.allSettled(secrets.filter((each) => !asks(each)).map((secret) => this.open(secret)))
+  }
+
   /** The value of a secret that this run has opened. */
   value(secret: Secret<unknown>): unknown {
     const opened = Secret.opened(secret)

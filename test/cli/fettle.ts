@@ -37,6 +37,9 @@ export interface Running {
   saw(text: string | RegExp): Promise<void>
 }
 
+/** Compiled code is kept from test to test: a thousand starts of Node would be slow without it. */
+const cache = { XDG_CACHE_HOME: join(root, "node_modules", ".cache") }
+
 interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
@@ -92,7 +95,7 @@ function startNode(args: readonly string[], folder: string, { env, cwd }: RunOpt
   const { PATH = "", CI = "" } = process.env
   const child = spawn(process.execPath, args, {
     cwd: cwd ?? folder,
-    env: { PATH, HOME: join(folder, "home"), CI, ...env },
+    env: { PATH, HOME: join(folder, "home"), CI, ...cache, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   })
   return watched(child)
@@ -110,7 +113,7 @@ export function onTerminal(
   const words = [process.execPath, main, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ")
   const child = spawn(TERMINAL, ["-qefc", words, "/dev/null"], {
     cwd: at.folder,
-    env: { PATH: process.env.PATH ?? "", HOME: at.path("home"), TERM: "xterm", COLUMNS: "100", ...env },
+    env: { PATH: process.env.PATH ?? "", HOME: at.path("home"), TERM: "xterm", COLUMNS: "100", ...cache, ...env },
     stdio: ["pipe", "pipe", "pipe"],
   })
   return { ...watched(child), type: (text) => child.stdin?.write(text) }

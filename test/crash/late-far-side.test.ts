@@ -3,6 +3,7 @@ import { createHash } from "node:crypto"
 import { mkdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
+import { setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import type { LateOrder, LateReport } from "../fixtures/crash/late-child.ts"
@@ -31,10 +32,14 @@ const LATE_MS = 800
 const HORIZON_MS = 2_500
 /** After this nothing is on its way any more. */
 const QUIET_MS = 1_500
-/** Boundaries of a batch that nobody kills, about: the start and the end of each change of each program. */
-const BOUNDARIES = 50 * TOGETHER
-/** How long a batch is at work, about, from its first program's start. */
-const WORK_MS = 3_000
+/** Boundaries that a batch passes before it is done, about: around each synced transaction and behind each effect. */
+const BOUNDARIES = 20 * TOGETHER
+/** Calls that a batch makes before it is done, about. */
+const CALLS = 6 * TOGETHER
+/** A batch is killed up to so long after such a call, with others on their way. */
+const AFTER_CALL_MS = 100
+/** Between two looks at how many calls there were. */
+const POLL_MS = 5
 /** Things that stood there before, so that a list has pages to lose. */
 const BEFORE = 3
 
@@ -116,23 +121,38 @@ function prepare(seed: string, faults: Faults): void {
 
 /** One life of a batch that ends with SIGKILL at a moment that its name decides. False where it was done before. */
 async function killedRun(order: LateOrder, name: string, life: number): Promise<boolean> {
-  const atBoundary = chance(name, life, "how") < 0.5
-  const killAt = atBoundary ? between(1, BOUNDARIES, name, life, "boundary") : 0
-  const killAfterMs = atBoundary ? undefined : between(0, WORK_MS, name, life, "moment")
-  return (await runChild({ ...order, killAt }, killAfterMs)).length < order.seeds.length
+  if (chance(name, life, "how") < 0.5) {
+    const killAt = between(1, BOUNDARIES, name, life, "boundary")
+    return (await runChild({ ...order, killAt })).length < order.seeds.length
+  }
+  const stop = callsMade(order) + between(1, CALLS, name, life, "calls")
+  const afterMs = between(0, AFTER_CALL_MS, name, life, "after")
+  const reports = await runChild(order, async (kill, ended) => {
+    while (callsMade(order) < stop && !ended.aborted) await sleep(POLL_MS)
+    setTimeout(kill, afterMs)
+  })
+  return reports.length < order.seeds.length
 }
 
-/** Reports of the seeds that came to an end in one process. */
-function runChild(order: LateOrder, killAfterMs?: number): Promise<readonly LateReport[]> {
+function callsMade({ seeds }: LateOrder): number {
+  let calls = 0
+  for (const seed of seeds) calls += farSide.namespace(seed).counters.calls
+  return calls
+}
+
+/** Reports of the seeds that came to an end in one process, which `killer` may kill. */
+function runChild(order: LateOrder, killer?: (kill: () => void, ended: AbortSignal) => unknown): Promise<readonly LateReport[]> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", CHILD, JSON.stringify(order)], { stdio: ["ignore", "pipe", "inherit"] })
-    const reports: LateReport[] = []
-    createInterface({ input: child.stdout }).on("line", (line) => {
-      if (line !== "started") reports.push(JSON.parse(line) as LateReport)
-      else if (killAfterMs !== undefined) setTimeout(() => child.kill("SIGKILL"), killAfterMs)
+    const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", CHILD, JSON.stringify(order)], {
+      stdio: ["ignore", "pipe", "inherit"],
     })
+    const ended = new AbortController()
+    const reports: LateReport[] = []
+    createInterface({ input: child.stdout }).on("line", (line) => reports.push(JSON.parse(line) as LateReport))
+    killer?.(() => child.kill("SIGKILL"), ended.signal)
     child.on("error", reject)
     child.on("close", (code, signal) => {
+      ended.abort()
       if (code === 0 || signal === "SIGKILL") resolve(reports)
       else reject(new Error(`the child ended with ${code ?? signal}`))
     })

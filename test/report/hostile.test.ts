@@ -38,7 +38,7 @@ function told(
   const terminal = new Emulator(how.columns)
   const write = (more: string): void => {
     text += more
-    terminal.write(more)
+    if (how.isTTY) terminal.write(more)
   }
   const reporter = terminalReporter({
     write,
@@ -60,7 +60,7 @@ test.each(runs)("a log file is safe from %s", (_name, events) => {
     for (const columns of [40, 100]) {
       const text = told(events, { isTTY: false, verbose, columns })
       expect(text.replaceAll("\n", "")).not.toMatch(EFFECTS)
-      for (const line of text.split("\n")) expect(line).not.toMatch(/^Done {2}all is well/)
+      expect(text).not.toMatch(/^Done {2}all is well/m)
     }
 })
 
@@ -68,14 +68,15 @@ test.each(runs)("a terminal is safe from %s", (_name, events) => {
   for (const verbose of [false, true]) {
     const text = told(events, { isTTY: true, verbose, columns: 80 })
     expect(text.replaceAll("\n", "").replaceAll(MOVES, "")).not.toMatch(EFFECTS)
-    for (const code of text.match(MOVES) ?? []) expect(["\x1b[1A", "\x1b[2K"]).toContain(code)
+    expect([...new Set(text.match(MOVES))].sort()).toEqual(["\x1b[1A", "\x1b[2K"])
   }
 })
 
 test.each(runs)("no colour comes from %s", (_name, events) => {
   const text = told(events, { isTTY: false, verbose: true, columns: 80, color: true })
-  const ours = new Set(["1", "2", "22", "31", "32", "33", "35", "36", "39", "1;31", "22;39"])
-  for (const code of text.match(COLOURS) ?? []) expect(ours).toContain(code.slice(2, -1))
+  const ours = ["1", "2", "22", "31", "32", "33", "35", "36", "39", "1;31", "22;39"]
+  const codes = new Set(text.match(COLOURS)?.map((code) => code.slice(2, -1)))
+  expect([...codes].filter((code) => !ours.includes(code))).toEqual([])
   expect(text.replaceAll(COLOURS, "").replaceAll("\n", "")).not.toMatch(EFFECTS)
 })
 

@@ -1,11 +1,8 @@
-import { mkdtempSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import type { World } from "fettle/testing"
 import { world as folderOf, type thing } from "../support/world.ts"
 
 /** The folder of JSON files behind `thing`, as the world that `conforms` asks for. */
-export function thingWorld(folder = mkdtempSync(join(tmpdir(), "fettle-things-"))): World<typeof thing> {
+export function thingWorld(folder: string): World<typeof thing> {
   const far = folderOf(folder)
   return {
     props: (variant) => ({ folder, name: `thing-${variant}`, value: "one" }),
