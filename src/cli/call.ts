@@ -27,6 +27,7 @@ export interface Options {
   readonly notMade?: boolean
   readonly reveal?: boolean
   readonly format?: string
+  readonly junit?: string
 }
 
 /** One command as it was typed. */

@@ -17,6 +17,7 @@ const DELETES = ["--expect-deletes <n>", "it is meant that N things are deleted"
 const PARALLEL = ["--parallel <n>", "most changes under way at once (default 100)"] as const
 const TYPES = ["--types", "check types first, with the project's own typescript"] as const
 const YES = ["-y, --yes", "do not ask"] as const
+const JUNIT = ["--junit <file>", "write checks and tasks as JUnit XML"] as const
 const PLANNING = [TARGET, REPLACE, REFRESH, TYPES, ABSENT, DELETES, PARALLEL]
 
 export const everyDay: readonly Entry[] = [
@@ -38,13 +39,13 @@ export const everyDay: readonly Entry[] = [
   {
     usage: "apply [plan.json]",
     about: "make it so: plan, ask, change, check",
-    options: [YES, ...PLANNING],
+    options: [YES, ...PLANNING, JUNIT],
     load: async () => (await import("./commands/apply.ts")).apply,
   },
   {
     usage: "verify",
     about: "ask the checks; change nothing",
-    options: [PARALLEL],
+    options: [JUNIT, PARALLEL],
     load: async () => (await import("./commands/apply.ts")).verify,
   },
   {

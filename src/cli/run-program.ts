@@ -3,6 +3,7 @@ import { DEFAULT_STAGE } from "../program/program.ts"
 import { EXIT } from "../run/context.ts"
 import { applyProgram } from "../run/run.ts"
 import type { Call } from "./call.ts"
+import { ciReporters } from "./ci-reporters.ts"
 import { type Asking, consentOf } from "./consent.ts"
 import type { Loaded } from "./load.ts"
 import { reporterFor } from "./reporter.ts"
@@ -24,8 +25,9 @@ export async function runProgram(call: Call, loaded: Loaded, doing: Doing): Prom
   const stop = listenForStop(reporter.say)
   const stage = doing.saved?.stage ?? call.options.stage ?? DEFAULT_STAGE
   const log = runLog(logFolder(stateFolderOf(call, loaded.folder), loaded.program.name, stage))
+  const ci = ciReporters(call)
   const setup = setupOf(call, loaded, {
-    subscribers: [reporter.subscriber, log],
+    subscribers: [reporter.subscriber, log, ...ci.subscribers],
     signal: stop.signal,
     stopping: stop.stopping,
     ...(doing.saved === undefined ? {} : { stage: doing.saved.stage, params: doing.saved.params }),
@@ -36,6 +38,7 @@ export async function runProgram(call: Call, loaded: Loaded, doing: Doing): Prom
     return stop.signal.aborted ? EXIT.cancelled : result.exitCode
   } finally {
     reporter.close()
+    ci.close()
     stop.end()
   }
 }

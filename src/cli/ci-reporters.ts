@@ -1,0 +1,26 @@
+import { appendFileSync, writeFileSync } from "node:fs"
+import type { Subscriber } from "../events/events.ts"
+import { githubReporter } from "../report/github.ts"
+import { junitReporter } from "../report/junit.ts"
+import type { Call } from "./call.ts"
+
+export interface CiReporters {
+  readonly subscribers: readonly Subscriber[]
+  /** Call it when nothing more is printed. */
+  close(): void
+}
+
+/** What CI reads besides the output: JUnit XML where asked for, annotations and a summary where GitHub runs it. */
+export function ciReporters({ options, around }: Call): CiReporters {
+  const { junit } = options
+  const subscribers: Subscriber[] = []
+  if (junit !== undefined) subscribers.push(junitReporter((xml) => writeFileSync(junit, xml), around.cwd))
+  if (around.env.GITHUB_ACTIONS !== "true" || options.json === true) return { subscribers, close: () => {} }
+  const { GITHUB_STEP_SUMMARY: summary, GITHUB_WORKSPACE: root } = around.env
+  const github = githubReporter({
+    write: (text) => process.stdout.write(text),
+    summary: summary === undefined ? undefined : (markdown) => appendFileSync(summary, markdown),
+    root,
+  })
+  return { subscribers: [...subscribers, github.subscriber], close: () => github.close() }
+}
