@@ -95,7 +95,7 @@ class ApplyRun {
   /** Puts steps that wait for nothing any more into their connection's queue; what needs no doing ends at once. */
   #enqueue(steps: readonly Step[]): void {
     const queue = [...steps]
-    for (let step = queue.pop(); step !== undefined; step = queue.pop()) {
+    for (const step of queue) {
       if (step.heldBy !== undefined)
         queue.push(...this.#end(step, "skipped", new FettleError("CHANGE_FAILED", `waits for ${step.heldBy}`)))
       else if (this.#isIdle(step))

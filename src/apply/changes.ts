@@ -8,6 +8,7 @@ import { NOTHING, type Work } from "../plan/work.ts"
 import { callWith, type Policy } from "../policies/policy.ts"
 import type { Address } from "../program/address.ts"
 import type { ChangeItem, ChangeResult, Driver, Json } from "../provider.ts"
+import { encode } from "../state/encode.ts"
 import type { NewIntent, Result, Row } from "../state/store.ts"
 import type { ApplyOptions } from "./apply.ts"
 import type { Finallies } from "./finally.ts"
@@ -100,7 +101,13 @@ export class Changes {
       const intent = { ...item.intent, repeated: item.intent.repeated || answer.tries > 0 }
       answer.tries += 1
       answer.result = undefined
-      await driver.change([{ ...item, signal, intent }], (_item, result) => (answer.result = result))
+      const again: ChangeItem = {
+        ...item,
+        signal,
+        intent,
+        call: (connection) => ({ ...item.call(connection), intent }),
+      }
+      await driver.change([again], (_item, result) => (answer.result = result))
       throwUnlessMade(answer.result, work.address)
     }
     const { who, stage, stopping } = this.#options
@@ -137,7 +144,7 @@ export class Changes {
       outputs = checkOutputs(work, given)
     } catch (thrown) {
       wrong = asFettleError(thrown, "OUTPUT_WRONG")
-      outputs = typeof given === "object" && given !== null ? (given as Record<string, unknown>) : NOTHING
+      outputs = isData(given) ? given : NOTHING
     }
     if (work.declaration?.type === "check") return this.#answered(each, outputs, wrong)
     const row = {
@@ -267,6 +274,17 @@ export class Changes {
 function throwUnlessMade(result: ChangeResult | undefined, address: Address): void {
   if (result === undefined) throw new FettleError("PROVIDER_THREW", `the connection gave no result for ${address}`)
   if ("failed" in result) throw result.failed
+}
+
+/** Whether state could remember it, however wrong it is. */
+function isData(given: unknown): given is Record<string, unknown> {
+  if (typeof given !== "object" || given === null) return false
+  try {
+    encode(given)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** Facts that a provider wants remembered; it knows the very object that it returned. */

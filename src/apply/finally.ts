@@ -69,6 +69,7 @@ export class Finallies {
 
   async #run(due: Due): Promise<void> {
     if (due.state !== "open" || due.seq === undefined) return
+    if (this.#engine.signal.aborted || this.#journal.broken) return // stays open: it runs at the next start
     due.state = "done"
     const running = runFinally(due.name, due.commands, due.seq, this.#journal, this.#engine)
     this.#running.push(running)

@@ -88,14 +88,7 @@ export function decide(work: Work, options: PlanOptions, engine: Engine): Planne
 function decided(work: Work, options: PlanOptions, engine: Engine): PlannedChange {
   const declaration = work.declaration
   const seen = work.seen
-  if (seen !== undefined && "failed" in seen)
-    return blocked(
-      work,
-      new FettleError(seen.failed.code === "TARGET_CHANGED" ? "TARGET_CHANGED" : "READ_FAILED", seen.failed.fact, {
-        cause: seen.failed,
-        ...nextOf(seen.failed),
-      }),
-    )
+  if (seen !== undefined && "failed" in seen) return blocked(work, unread(seen.failed))
   const waits = settle(work, engine.now())
   if (waits !== undefined) return blocked(work, waits)
   if (declaration?.type === "lookup") return lookUp(work)
@@ -130,8 +123,11 @@ function replaced(work: Work, made: PlannedChange): PlannedChange {
   return { ...made, action: "replace", order: "create-first", because, cause: "wanted" }
 }
 
-function nextOf(error: FettleError): { next?: string } {
-  return error.next === "" ? {} : { next: error.next }
+/** Why a thing whose read failed is left alone. */
+function unread(failed: FettleError): FettleError {
+  const next = failed.next === "" ? {} : { next: failed.next }
+  const code = failed.code === "TARGET_CHANGED" ? "TARGET_CHANGED" : "READ_FAILED"
+  return new FettleError(code, failed.fact, { cause: failed, ...next })
 }
 
 function lookUp(work: Work): PlannedChange {
@@ -184,11 +180,7 @@ function stableOf(work: Work): Readonly<Record<string, unknown>> {
 /** What is left of a thing that is recorded and no longer declared. */
 export function decideLeaving(work: Work, engine: Engine): PlannedChange {
   const { row, seen } = work
-  if (seen !== undefined && "failed" in seen)
-    return blocked(
-      work,
-      new FettleError("READ_FAILED", seen.failed.fact, { cause: seen.failed, ...nextOf(seen.failed) }),
-    )
+  if (seen !== undefined && "failed" in seen) return blocked(work, unread(seen.failed))
   const waits = settle(work, engine.now())
   if (waits !== undefined) return blocked(work, waits)
   if (work.provider.leavesNothing === true)

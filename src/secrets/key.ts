@@ -60,9 +60,11 @@ export class DataKey {
   /** @throws FettleError `STATE_KEY_WRONG` where the value was sealed with another key or altered */
   open(sealed: string): string {
     const bytes = Buffer.from(sealed, "base64")
-    const decipher = createDecipheriv("aes-256-gcm", this.#seal, bytes.subarray(0, IV_BYTES))
-    decipher.setAuthTag(bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES))
     try {
+      const decipher = createDecipheriv("aes-256-gcm", this.#seal, bytes.subarray(0, IV_BYTES), {
+        authTagLength: TAG_BYTES,
+      })
+      decipher.setAuthTag(bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES))
       return decipher.update(bytes.subarray(IV_BYTES + TAG_BYTES), undefined, "utf8") + decipher.final("utf8")
     } catch (cause) {
       throw new FettleError("STATE_KEY_WRONG", "a sealed value does not open with this data key", { cause })

@@ -76,6 +76,7 @@ async function waitingRun({ trial, runs, things, faulty }: At, delayMs: number):
   })
   const ran = await runs.apply(things)
   await right
+  await faulty.end()
   return ran
 }
 
@@ -83,7 +84,7 @@ async function waitingRun({ trial, runs, things, faulty }: At, delayMs: number):
 async function nextRun({ runs, things, faulty }: At, arrival: (typeof ARRIVALS)[number] | undefined): Promise<Ran> {
   if (arrival === "before it") await faulty.release()
   const ran = await runs.apply(things, {}, arrival === "between its read and its change" ? faulty.meanwhile : undefined)
-  await faulty.release()
+  await faulty.end()
   return ran
 }
 

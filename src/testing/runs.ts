@@ -3,6 +3,7 @@ import { join } from "node:path"
 import type { FettleEvent } from "../events/events.ts"
 import type { PlanOptions } from "../events/plan.ts"
 import type { NodeOptions } from "../program/declaration.ts"
+import { on } from "../program/group.ts"
 import { type Program, program } from "../program/program.ts"
 import { resource } from "../program/resource.ts"
 import type { AnyProvider, Connection } from "../provider.ts"
@@ -67,11 +68,11 @@ export class Runs {
 
   #program(things: readonly unknown[], options: NodeOptions, through?: Through): Program {
     const { provider, connection } = through ?? this.#through
-    const build = (): void => {
-      const on = connection === undefined ? {} : { on: connection }
-      for (const [at, props] of things.entries())
-        resource(provider, `thing-${at}`, props as never, { ...on, ...options } as never)
+    const declare = (): void => {
+      for (const [at, props] of things.entries()) resource(provider, `thing-${at}`, props as never, options as never)
     }
+    // With nothing declared, too: what was made through a connection can only be deleted while the program has it.
+    const build = connection === undefined ? declare : () => on(connection, declare)
     return program("conforms", {}, build, { providers: [provider] })
   }
 

@@ -12,7 +12,10 @@ import {
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { onTestFinished } from "vitest"
+import { onTestFinished, vi } from "vitest"
+
+// Each test starts Node many times; on a machine that does much else at once, that takes long.
+vi.setConfig({ testTimeout: 60_000 })
 
 /** The repository: its `dist` is what a user would run, and what the programs import as "fettle". */
 const root = fileURLToPath(new URL("../..", import.meta.url))

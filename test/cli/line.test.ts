@@ -97,7 +97,7 @@ test("init writes a program that works, and overwrites nothing", async () => {
   const before = user.read("fettle.ts")
   expect(await user.fettle(["init"])).toMatchObject({ code: 1, stderr: expect.stringContaining("FILE_REFUSED") })
   expect(user.read("fettle.ts")).toBe(before)
-}, 60_000)
+})
 
 test("init in a CommonJS project writes fettle.mts; where there is no package.json it writes one", async () => {
   const user = place()

@@ -126,7 +126,7 @@ test("--types asks the project's own typescript, and says where it is missing", 
     code: 1,
     stderr: expect.stringContaining("TYPESCRIPT_MISSING"),
   })
-}, 60_000)
+})
 
 test("a Fettle elsewhere goes on as the one that the program imports", async () => {
   const user = place("notes")

@@ -286,7 +286,7 @@ test("what the program throws later is told with its place, and ends the run", a
     "fettle.ts",
     `${user.read("fettle.ts")}\nsetTimeout(() => {\n  throw new RangeError("too late")\n}, 300)\n`,
   )
-  const apply = await user.fettle(["apply", "--yes", "--param", "delayMs=5000"])
+  const apply = await user.fettle(["apply", "--yes", "--param", "hold=true"])
   expect(apply).toMatchObject({
     code: 1,
     stderr: expect.stringMatching(/PROGRAM_THREW[\s\S]*RangeError: too late[\s\S]*fettle\.ts:\d+/),

@@ -46,7 +46,13 @@ function mountDisk(folder: string, pages: number): { grow(): void } {
 }
 
 function run(folder: string, wrapper: readonly string[] = []): ReturnType<typeof runBelow> {
-  return runBelow(wrapper, { command: "apply", module: MODULE, options: { folder: join(folder, "world") }, folder, killAt: 0 })
+  return runBelow(wrapper, {
+    command: "apply",
+    module: MODULE,
+    options: { folder: join(folder, "world") },
+    folder,
+    killAt: 0,
+  })
 }
 
 function expectRefused(report: Report | undefined, where: string): void {
@@ -73,38 +79,49 @@ async function expectConverges(folder: string, where: string): Promise<void> {
   expect(next.error?.fact, where).toBeUndefined()
   expect(next.exitCode, where).toBe(0)
   expect(far.names(), where).toEqual(["a", "b", "c"])
-  expect(["a", "b", "c"].map((name) => far.get(name)?.serial), where).toEqual([1, 2, 3])
+  expect(
+    ["a", "b", "c"].map((name) => far.get(name)?.serial),
+    where,
+  ).toEqual([1, 2, 3])
   const again = await runs.plan(program)
   expect([again.outcome, ...changesOf(again).filter((each) => !each.startsWith("none "))], where).toEqual(["unchanged"])
 }
 
-test.skipIf(!mounts)("a disk that is full at every level: refused, undamaged, and with room the next run converges", { timeout: 300_000 }, async () => {
-  const root = testFolder()
-  const made = new Set<number>()
-  let refused = 0
-  for (let pages = 0; ; pages += 1) {
-    expect(pages).toBeLessThan(PAGES_MAX)
-    const folder = join(root, String(pages))
-    mkdirSync(folder)
-    const disk = mountDisk(folder, pages)
-    const { report, stderr } = await run(folder)
-    const where = `${pages} pages of room: ${stderr}`
-    expectSound(folder, where)
-    made.add(world(join(folder, "world")).names().length)
-    const isEnough = report?.outcome === "done"
-    if (!isEnough) {
-      expectRefused(report, where)
-      refused += 1
+test.skipIf(!mounts)(
+  "a disk that is full at every level: refused, undamaged, and with room the next run converges",
+  { timeout: 300_000 },
+  async () => {
+    const root = testFolder()
+    const made = new Set<number>()
+    let refused = 0
+    for (let pages = 0; ; pages += 1) {
+      expect(pages).toBeLessThan(PAGES_MAX)
+      const folder = join(root, String(pages))
+      mkdirSync(folder)
+      const disk = mountDisk(folder, pages)
+      const { report, stderr } = await run(folder)
+      const where = `${pages} pages of room: ${stderr}`
+      expectSound(folder, where)
+      made.add(world(join(folder, "world")).names().length)
+      const isEnough = report?.outcome === "done"
+      if (!isEnough) {
+        expectRefused(report, where)
+        refused += 1
+      }
+      disk.grow()
+      await expectConverges(folder, where)
+      if (isEnough) break
     }
-    disk.grow()
-    await expectConverges(folder, where)
-    if (isEnough) break
-  }
-  expect(refused).toBeGreaterThan(10)
-  expect([...made].sort(), "it filled before the first thing, between things and behind the last").toEqual([0, 1, 2, 3])
-})
+    expect(refused).toBeGreaterThan(10)
+    expect([...made].sort(), "it filled before the first thing, between things and behind the last").toEqual([
+      0, 1, 2, 3,
+    ])
+  },
+)
 
-test("a limit on the size of files, at every size: refused, undamaged, and without it the next run converges", { timeout: 300_000 }, async () => {
+test("a limit on the size of files, at every size: refused, undamaged, and without it the next run converges", {
+  timeout: 300_000,
+}, async () => {
   const root = testFolder()
   let refused = 0
   for (let pages = 0; ; pages += 1) {
@@ -126,25 +143,29 @@ test("a limit on the size of files, at every size: refused, undamaged, and witho
   expect(refused).toBeGreaterThan(10)
 })
 
-test.skipIf(!mounts)("a disk that fills between two runs: the first one's state stays readable and whole", { timeout: 60_000 }, async () => {
-  const folder = testFolder()
-  const disk = mountDisk(folder, PAGES_MAX)
-  expect((await run(folder)).report).toMatchObject({ outcome: "done" })
-  const state = join(folder, ".fettle", "three.dev.db")
-  const before = readFileSync(state)
-  fill(join(folder, ".fettle", "filler"))
-  world(join(folder, "world")).remove("b")
-  const { report } = await run(folder)
-  expectRefused(report, "full")
-  expect(readFileSync(state).equals(before), "its bytes").toBe(true)
-  const plan = await runsIn(folder).plan(build({ folder: join(folder, "world") }))
-  expect(plan.error?.fact, "a plan reads, and needs no room").toBeUndefined()
-  expect(changesOf(plan)).toContain("create test.thing[b]")
-  disk.grow()
-  const next = await runsIn(folder).apply(build({ folder: join(folder, "world") }))
-  expect(next).toMatchObject({ exitCode: 0, error: undefined })
-  expect(world(join(folder, "world")).names()).toEqual(["a", "b", "c"])
-})
+test.skipIf(!mounts)(
+  "a disk that fills between two runs: the first one's state stays readable and whole",
+  { timeout: 60_000 },
+  async () => {
+    const folder = testFolder()
+    const disk = mountDisk(folder, PAGES_MAX)
+    expect((await run(folder)).report).toMatchObject({ outcome: "done" })
+    const state = join(folder, ".fettle", "three.dev.db")
+    const before = readFileSync(state)
+    fill(join(folder, ".fettle", "filler"))
+    world(join(folder, "world")).remove("b")
+    const { report } = await run(folder)
+    expectRefused(report, "full")
+    expect(readFileSync(state).equals(before), "its bytes").toBe(true)
+    const plan = await runsIn(folder).plan(build({ folder: join(folder, "world") }))
+    expect(plan.error?.fact, "a plan reads, and needs no room").toBeUndefined()
+    expect(changesOf(plan)).toContain("create test.thing[b]")
+    disk.grow()
+    const next = await runsIn(folder).apply(build({ folder: join(folder, "world") }))
+    expect(next).toMatchObject({ exitCode: 0, error: undefined })
+    expect(world(join(folder, "world")).names()).toEqual(["a", "b", "c"])
+  },
+)
 
 /** Writes until there is no room for another byte. */
 function fill(file: string): void {

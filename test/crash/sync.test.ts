@@ -51,7 +51,8 @@ test.skipIf(!hasStrace).each([
       expect(report).toMatchObject({ outcome: "done", errors: [] })
       expect(seen.filter((each) => each.what === "synced")).toHaveLength(at - 1)
       expect(refused).toBeGreaterThan(10)
-      for (const each of passed) expect(each, "a failed sync that nobody heeded").toBeGreaterThan(at - 1 - CLOSING_SYNCS)
+      for (const each of passed)
+        expect(each, "a failed sync that nobody heeded").toBeGreaterThan(at - 1 - CLOSING_SYNCS)
       return
     }
     const where = `sync ${at}${ever}, of ${seen[failedAt]?.path}`
@@ -59,14 +60,20 @@ test.skipIf(!hasStrace).each([
     if (report?.outcome !== "done") {
       refused += 1
       expectRefused(report, where)
-      expect(seen.slice(failedAt).filter((each) => each.what === "effect"), where).toEqual([])
+      expect(
+        seen.slice(failedAt).filter((each) => each.what === "effect"),
+        where,
+      ).toEqual([])
     } else if (seen[failedAt]?.path.endsWith(".fettle") !== true) passed.push(at) // SQLite heeds no failed sync of a folder
     expectRecorded(folder, where)
     await expectConverges(folder, where)
   }
 })
 
-async function runFailing(folder: string, when: string): Promise<{ report: Report | undefined; seen: readonly Seen[] }> {
+async function runFailing(
+  folder: string,
+  when: string,
+): Promise<{ report: Report | undefined; seen: readonly Seen[] }> {
   const trace = join(folder, "trace")
   const inject = `inject=fsync,fdatasync:error=EIO:when=${when}`
   const strace = ["strace", "-f", "-qq", "-y", "-e", "trace=fsync,fdatasync,openat", "-e", inject, "-o", trace]
@@ -106,7 +113,10 @@ async function expectConverges(folder: string, where: string): Promise<void> {
   expect(next.error?.fact, where).toBeUndefined()
   expect(next.exitCode, where).toBe(0)
   expect(far.names(), where).toEqual(["a", "b", "c"])
-  expect(["a", "b", "c"].map((name) => far.get(name)?.serial), where).toEqual([1, 2, 3])
+  expect(
+    ["a", "b", "c"].map((name) => far.get(name)?.serial),
+    where,
+  ).toEqual([1, 2, 3])
   const again = await runs.plan(program)
   expect([again.outcome, ...changesOf(again).filter((each) => !each.startsWith("none "))], where).toEqual(["unchanged"])
 }

@@ -41,8 +41,14 @@ test("a second apply is told who is at work, where and since when; the first goe
   const at = place()
   const begun = Date.now()
   const first = await waitingRun(at)
-  const seconds = await Promise.all([runBelow([], at.order), runBelow([], at.order), runBelow([], { ...at.order, command: "destroy" })])
-  const told = new RegExp(`^crash test on .+ \\(pid ${first.process.pid}, fettle library, since (\\S+)\\) holds the lock$`)
+  const seconds = await Promise.all([
+    runBelow([], at.order),
+    runBelow([], at.order),
+    runBelow([], { ...at.order, command: "destroy" }),
+  ])
+  const told = new RegExp(
+    `^crash test on .+ \\(pid ${first.process.pid}, fettle library, since (\\S+)\\) holds the lock$`,
+  )
   for (const { report, stderr } of seconds) {
     expect(report, stderr).toMatchObject({ outcome: "failed", exitCode: 1, changes: [], boundaries: 0 })
     expect(report?.errors.map((each) => each.code)).toEqual(["STATE_LOCKED"])
@@ -76,7 +82,13 @@ test("kill -9 of the first frees the lock at once, though a command that it star
   const killed = performance.now()
   const lock = join(at.folder, ".fettle", "gate.dev.lock")
   expect(JSON.parse(readFileSync(`${lock}.holder`, "utf8"))).toMatchObject({ pid: first.process.pid })
-  takeLock(lock, { who: "me", host: "here", pid: process.pid, command: "apply", since: new Date().toISOString() }).release()
+  takeLock(lock, {
+    who: "me",
+    host: "here",
+    pid: process.pid,
+    command: "apply",
+    since: new Date().toISOString(),
+  }).release()
   expect(performance.now() - killed).toBeLessThan(FREE_WITHIN_MS)
   at.open()
   const next = await runBelow([], at.order)

@@ -204,7 +204,7 @@ function keyFinding(place: Found | undefined, { around }: Call): Finding {
   const where = around.key.given === undefined || around.key.given === "" ? around.key.file : "FETTLE_STATE_KEY"
   try {
     const key = findKey(around.key)
-    const wanted = place === undefined ? undefined : readState(place.file).keyId
+    const wanted = place === undefined ? undefined : keyIdOf(place)
     if (key === undefined && wanted === undefined)
       return { what: "data key", ok: true, says: `${where} (made at first need)` }
     if (key === undefined)
@@ -224,6 +224,15 @@ function keyFinding(place: Found | undefined, { around }: Call): Finding {
     return { what: "data key", ok: true, says: `${where} (${key.id})` }
   } catch (thrown) {
     return failed("data key", asFettleError(thrown, "STATE_KEY_WRONG"))
+  }
+}
+
+/** State that cannot be read is told on a line of its own. */
+function keyIdOf({ file }: Found): string | undefined {
+  try {
+    return readState(file).keyId
+  } catch {
+    return undefined
   }
 }
 

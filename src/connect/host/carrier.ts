@@ -66,9 +66,7 @@ function startLocal(argv: readonly [string, ...string[]]): Carried {
 
 /** Signals every process of a session, in whatever process group it is; without /proc, the leader's group. */
 function killSession(leader: number, signal: "SIGTERM" | "SIGKILL"): void {
-  const members = sessionMembers(leader)
-  const targets = members.length === 0 ? [-leader] : members
-  for (const pid of targets) {
+  for (const pid of sessionMembers(leader) ?? [-leader]) {
     try {
       process.kill(pid, signal)
     } catch {
@@ -77,13 +75,13 @@ function killSession(leader: number, signal: "SIGTERM" | "SIGKILL"): void {
   }
 }
 
-function sessionMembers(leader: number): readonly number[] {
+function sessionMembers(leader: number): readonly number[] | undefined {
   try {
     return readdirSync("/proc")
       .filter((name) => /^\d+$/.test(name) && sessionOf(name) === leader)
       .map(Number)
   } catch {
-    return []
+    return undefined
   }
 }
 

@@ -82,7 +82,7 @@ test("nothing is renamed before all is staged, synced and guarded", () => {
     "C0 staged",
     "TAR=$(tar",
     "C0 own",
-    "C0 flush",
+    "w=$(F sync",
     "C0 guard",
     "C2 guard",
     "C0 move",

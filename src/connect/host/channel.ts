@@ -154,6 +154,7 @@ export class Channel {
       return await promise
     } catch (thrown) {
       await this.#end()
+      this.#carried.kill("SIGKILL") // what a killed shell was running would go on, and nobody would wait for it
       throw thrown
     } finally {
       clearTimeout(timer)

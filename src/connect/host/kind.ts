@@ -71,7 +71,10 @@ export interface SealedContent {
 /** What a file shall hold. */
 export type HostContent = string | Uint8Array | Secret<string> | LocalContent | SealedContent
 
-/** "absent", "any", or the hash, plain or sealed, that was read: what must still be there when its turn comes, else `STALE`. */
+/**
+ * "absent", "any", or the hash, plain or sealed, that was read: what must still be there when its turn comes, else `STALE`. What is
+ * already as wanted is never stale.
+ */
 export type Expected = string
 
 /** A file to be put in place whole: staged in its own folder, owner and mode set, synced, renamed, verified. */
@@ -121,8 +124,6 @@ export interface ChangeParts<P, O> {
   readonly last: Last<P, O> | undefined
   /** Of the intent: the same when it is repeated. */
   readonly token: string
-  /** True where an earlier attempt of the same intent may have made it already. */
-  readonly repeated: boolean
 }
 
 /** A kind on a host as pure pairs: question and answer, change and result. It touches nothing itself, so tables test it. */

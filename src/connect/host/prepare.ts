@@ -45,18 +45,9 @@ export async function prepare(given: WaveItem, number: number, context: PrepareC
       (change.puts ?? []).map(async (put) => {
         const { content, sha256 } = await openContent(put.content, call)
         const owner = put.group === undefined ? (put.owner ?? "") : `${put.owner ?? ""}:${put.group}`
-        const expect = plainHash(put.expect, context)
-        // An attempt that may have come through before is no stranger.
-        return {
-          step: {
-            path: put.path,
-            expect: item.intent.repeated ? `${expect}/${sha256}` : expect,
-            sha256,
-            owner,
-            mode: put.mode,
-          },
-          entry: content,
-        }
+        // What has the wanted content already is no stranger: an earlier attempt may have come through late.
+        const expect = `${plainHash(put.expect, context)}/${sha256}`
+        return { step: { path: put.path, expect, sha256, owner, mode: put.mode }, entry: content }
       }),
     )
     const removes = (change.removes ?? []).map((each) => ({
@@ -84,7 +75,6 @@ function changeOf(item: ChangeItem, kind: AnyHostKind): HostChange {
     change: item.change,
     last: item.last,
     token: item.intent.token,
-    repeated: item.intent.repeated,
   })
 }
 

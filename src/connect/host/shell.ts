@@ -34,7 +34,8 @@ export function bootArgv(shell: string): readonly [string, ...string[]] {
  *
  * A session that changes something has a folder `D` of its own, in memory where the system has /dev/shm. Its name tells pid and
  * start time; `busy` stands in it while a change runs. A new session of the same scope waits for the changes of those that still
- * live: their client may be dead, and then nobody else knows that they still work. Folders of the dead are cleaned away, with
+ * live: their client may be dead, and then nobody else knows that they still work. A session lives while any process of it does,
+ * also when its shell was killed; as long as that is so its number is not given to another. Folders of the dead are cleaned away, with
  * what they staged.
  */
 const LIBRARY = `
@@ -46,7 +47,18 @@ X() {
   n=$(($1 % 65536)); [ $n = 0 ] || dd bs=$n count=1 iflag=fullblock 2>/dev/null
 }
 since() { a=; { read -r a <"/proc/$1/stat"; } 2>/dev/null; a=\${a##*) }; set -- $a; case \${1-} in ''|Z|X) since=;; *) since=\${20-};; esac; }
-owner() { o=\${1%-*}; i=\${o##*-}; o=\${o%-*}; p=\${o##*-}; since "$p"; [ -n "$since" ] && [ "$since" = "$i" ]; }
+owner() {
+  o=\${1%-*}; i=\${o##*-}; o=\${o%-*}; p=\${o##*-}
+  since "$p"
+  if [ -n "$since" ]; then [ "$since" = "$i" ]; else members; fi
+}
+members() {
+  for q in /proc/[0-9]*; do
+    a=; { read -r a <"$q/stat"; } 2>/dev/null; a=\${a##*) }; set -- $a
+    [ "\${4-}" != "$p" ] || case $1 in Z|X) ;; *) return 0;; esac
+  done
+  return 1
+}
 share() {
   for d in "$B/fettle-$U-$H-$K-"*; do
     [ -O "$d" ] || continue
@@ -175,18 +187,14 @@ guard() {
   eval "x=\\$X$1"; b=$2 d=$3 t=$4; shift 4; h= v= i=0 j=$b w="it changed after it was read"
   for e in $x; do
     i=$((i + 1)); eval "n=\\$d/\\\${$i}"
-    if [ "$e" != "\${e#*/}" ] && [ -f "$n" ] && [ ! -L "$n" ]; then
-      o=$({ sha256sum <"$n"; } 2>/dev/null); [ "\${o%% *}" != "\${e#*/}" ] || e=any
-    fi
-    e=\${e%/*}
     if ! good $j; then :
     elif [ "$t" = - ] && [ ! -e "$n" ] && [ ! -L "$n" ]; then :
-    elif [ $e = absent ]; then if [ -e "$n" ] || [ -L "$n" ]; then bad $j 10 "something is there now"; fi
+    elif [ "\${e%/*}" = absent ]; then
+      if { [ -e "$n" ] || [ -L "$n" ]; } && ! is "$n" "\${e#*/}"; then bad $j 10 "something is there now"; fi
     elif [ -L "$n" ] || [ -d "$n" ]; then bad $j 10 "it is no file any more"
-    elif [ $e = any ]; then :
+    elif [ "\${e%/*}" = any ]; then :
     elif [ ! -f "$n" ]; then bad $j 10 "it is gone"
-    else h="$h \\"\\$d/\\\${$i}\\"" v="$v$e
-"; fi
+    else h="$h \\"\\$d/\\\${$i}\\"" v="$v\${e%/*}$NL"; fi
     j=$((j + 1))
   done
   [ -n "$h" ] || return 0
@@ -196,14 +204,12 @@ guard() {
   for e in $x; do
     i=$((i + 1)); eval "n=\\$d/\\\${$i}"
     case $e in absent*|any*) ;; *)
-      if good $j && [ -e "$n" ]; then
-        o=$({ sha256sum <"$n"; } 2>/dev/null); o=\${o%% *}
-        [ "$o" = "\${e%/*}" ] || [ "$o" = "\${e#*/}" ] || bad $j 10 "$w"
-      fi;;
+      if good $j && [ -e "$n" ]; then is "$n" "\${e%/*}" || is "$n" "\${e#*/}" || bad $j 10 "$w"; fi;;
     esac
     j=$((j + 1))
   done
 }
+is() { [ -f "$1" ] && [ ! -L "$1" ] && o=$({ sha256sum <"$1"; } 2>/dev/null) && [ "\${o%% *}" = "$2" ]; }
 move() {
   b=$2 d=$3 s=$4 c=20; shift 4
   pick $# '$s'; [ -n "$L" ] || return 0

@@ -84,13 +84,15 @@ function plan(want: Want, seen: Seen<Outputs>): Change<Want> {
   }
 }
 
-function changeDirectory({ want, seen, repeated }: ChangeParts<Want, Outputs>): HostChange {
+function changeDirectory({ want, seen }: ChangeParts<Want, Outputs>): HostChange {
   const path = quote(want.path)
   const parent = quote(posix.dirname(want.path))
   const creates = !("outputs" in seen)
+  const isFolder = `[ -d ${path} ] && [ ! -L ${path} ] || exit 10`
+  // An empty one is as wanted: an earlier attempt may have come through late. What has something in it is somebody's.
   const guard = creates
-    ? `if [ -e ${path} ] || [ -L ${path} ]; then ${repeated ? `[ -d ${path} ] && [ ! -L ${path} ] || exit 10` : "exit 10"}; fi`
-    : `[ -d ${path} ] && [ ! -L ${path} ] || exit 10`
+    ? `if [ -e ${path} ] || [ -L ${path} ]; then ${isFolder}; rmdir -- ${path} 2>/dev/null || exit 10; fi`
+    : isFolder
   const owner =
     want.owner === undefined && want.group === undefined
       ? ""
@@ -98,7 +100,7 @@ function changeDirectory({ want, seen, repeated }: ChangeParts<Want, Outputs>): 
   const lines = [
     guard,
     creates && want.parents ? `( umask 022; mkdir -p -- ${parent} ) || exit 20` : "",
-    creates ? `[ -d ${path} ] || mkdir -m 700 -- ${path} || exit 20` : "",
+    creates ? `mkdir -m 700 -- ${path} || exit 20` : "",
     owner === "" ? "" : `chown -h -- ${owner} ${path} || exit 20`,
     `chmod -- ${want.mode} ${path} || exit 20`, // last: chown clears special bits, and nobody else gets in before it is theirs
     creates ? `keep ${parent} || exit 20` : "",

@@ -226,7 +226,6 @@ describe("the change as data", () => {
       change: { action: "none" },
       last: undefined,
       token: "t",
-      repeated: false,
     })
 
   test.each([

@@ -66,12 +66,14 @@ function plan(want: Want, seen: Seen<Outputs>): Change<Want> {
     : { action: "update", props: ["to"], because: `it points to ${to}, wanted ${want.to}` }
 }
 
-function changeLink({ want, seen, repeated }: ChangeParts<Want, Outputs>): HostChange {
+function changeLink({ want, seen }: ChangeParts<Want, Outputs>): HostChange {
   const path = quote(want.path)
   const nothing = `{ [ ! -e ${path} ] && [ ! -L ${path} ]; }`
   const before = "outputs" in seen ? still(seen.outputs) : nothing
-  const guard = repeated ? `${before} || ${still(want)} || exit 10` : `${before} || exit 10`
-  return { brief: true, script: `${guard}\nln -sfn -- ${quote(want.to)} ${path} && keep ${folder(want.path)}` }
+  return {
+    brief: true,
+    script: `${before} || ${still(want)} || exit 10\nln -sfn -- ${quote(want.to)} ${path} && keep ${folder(want.path)}`,
+  }
 }
 
 /** True in the shell while a link points where it did. */

@@ -77,16 +77,15 @@ export interface StartParts {
   /** The fingerprint that was read; undefined where nothing was there. */
   readonly expect: string | undefined
   readonly fingerprint: string
-  readonly repeated: boolean
   /** True where only the log is to be kept differently. */
   readonly onlySettings: boolean
 }
 
 /** Puts the files of slots in place, stops what runs, starts anew, and waits until it has stayed up. Its output is as of `readScript`. */
 export function startScript(parts: StartParts): string {
-  const guard = parts.repeated
-    ? ""
-    : `[ "$f" = ${quote(parts.expect ?? "")} ] || { printf 'it was started with something else meanwhile\\n' >&2; exit 10; }`
+  const { expect = "", fingerprint } = parts
+  // What was already started with the same is as wanted: an earlier attempt may have come through late.
+  const guard = `[ "$f" = ${quote(expect)} ] || [ "$f" = ${quote(fingerprint)} ] || { printf 'it was started with something else meanwhile\\n' >&2; exit 10; }`
   return `umask 077
 d=${quote(parts.directory)}
 ${halting(parts.stop)}

@@ -154,7 +154,6 @@ test("secrets of the environment stand in one sealed slot, never in the script",
     change: { action: "create" },
     last: undefined,
     token: "t",
-    repeated: false,
   })
   expect(change.script).not.toMatch(/swordfish|KEY|PLAIN/)
   const start = change.slots?.start as { secrets: unknown[]; build: (open: (of: unknown) => string) => string }

@@ -181,7 +181,7 @@ function plan(want: Want, seen: Seen<Outputs>): Change<Want> {
   return { action: "none" }
 }
 
-function changeProcess({ want, seen, change, repeated }: ChangeParts<Want, Outputs>): HostChange {
+function changeProcess({ want, seen, change }: ChangeParts<Want, Outputs>): HostChange {
   const settings = settingsOf(want)
   const onlyLog =
     "outputs" in seen && change.action === "update" && change.props.length === 1 && change.props[0] === "log"
@@ -191,7 +191,6 @@ function changeProcess({ want, seen, change, repeated }: ChangeParts<Want, Outpu
     readyAfterMs: want.readyAfterMs,
     expect: "outputs" in seen ? seen.outputs.fingerprint : undefined,
     fingerprint: fingerprintOf(want),
-    repeated,
     onlySettings: onlyLog,
   })
   return { script, slots: { start: startFile(want), supervise: SUPERVISOR, settings: `${settings}\n` } }

@@ -4,7 +4,7 @@ import { check, file, type Node, program, resource, task } from "fettle"
 import { provider } from "fettle/provider"
 import { z } from "zod"
 
-/** A text file, written here and not through a host, so that a test can say how long it takes. */
+/** A text file, written here and not through a host, so that a test can say how long it takes: with `hold`, until there is a file `go`. */
 const note = provider({
   kind: "test.note",
   version: 3,
@@ -14,6 +14,7 @@ const note = provider({
     path: z.string().describe("Where it lies."),
     content: z.string().default("").describe("What it says."),
     delayMs: z.number().default(0),
+    hold: z.boolean().default(false),
   }),
   outputs: z.object({ path: z.string(), content: z.string() }),
   settles: "unique",
@@ -36,6 +37,7 @@ const note = provider({
   ensure: async (want, _seen, _change, call) => {
     call.log(`writing ${want.path}`)
     await sleep(want.delayMs)
+    while (want.hold && !existsSync(`${import.meta.dirname}/go`)) await sleep(10)
     writeFileSync(want.path, want.content)
     return { path: want.path, content: want.content }
   },
@@ -44,17 +46,17 @@ const note = provider({
   },
 })
 
-const parameters = { text: "hello", count: 2, delayMs: 0, tasks: false, expected: "hello" }
+const parameters = { text: "hello", count: 2, delayMs: 0, hold: false, tasks: false, expected: "hello" }
 
 export default program(
   "notes",
   parameters,
-  ({ text, count, delayMs, tasks, expected }) => {
+  ({ text, count, delayMs, hold, tasks, expected }) => {
     let before: Node | undefined
     for (let at = 0; at < count; at++) {
       const path = `${import.meta.dirname}/n${at}.txt`
       const after = before === undefined ? [] : [before]
-      before = resource(note, `n${at}`, { path, content: text, delayMs }, { after })
+      before = resource(note, `n${at}`, { path, content: text, delayMs, hold }, { after })
     }
     if (!tasks) return
     task("stamp", { run: ["sh", "-c", "echo stamped; date +%N > stamp.txt"], outputs: ["stamp.txt"] })
