@@ -87,6 +87,8 @@ export interface Write<C> extends Read<C> {
   reveal<T>(secret: Secret<T>): T
   /** Writes a synced line that a repeat of the same intent gets back. */
   progress(json: Json): Promise<void>
+  /** Text with every secret hidden that is known by now: for what is cut short before it is told, so that no half of one is left. */
+  hide?(text: string): string
   /** Tells what is going on: shown live, kept in the log of the run, redacted. */
   log(text: string, stream?: "stdout" | "stderr"): void
 }

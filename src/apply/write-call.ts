@@ -24,6 +24,7 @@ export function writeCall<C>(
     progress,
     seal: (sha256) => engine.key.fingerprintOfHash(sha256),
     secret: (name, value) => engine.box.wrap(name, value),
+    hide: (text) => engine.redact(text),
     log: (text, stream) => nodeLog.write(stream === undefined ? `${text}\n` : text, stream ?? "fettle"),
     reveal: <T>(secret: Secret<T>): T => {
       named ??= new Set([...secretsIn(work.want), ...secretsIn(work.last?.outputs)])

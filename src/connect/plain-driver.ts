@@ -223,5 +223,6 @@ function writeOf<C>(call: Write<C>, signal: AbortSignal): Write<C> {
     reveal: (secret) => call.reveal(secret),
     progress: (json) => call.progress(json),
     log: (text, stream) => call.log(text, stream),
+    ...(call.hide && { hide: (text: string) => call.hide?.(text) ?? text }),
   }
 }

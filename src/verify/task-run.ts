@@ -57,7 +57,9 @@ async function runCommand(words: readonly unknown[], want: TaskProps, base: stri
   }
   const input = want.input === undefined ? {} : { input: opened(want.input, call) }
   const command = words.map((word) => opened(word, call))
-  const ended = await started(command, { ...options, ...input }, call)
+  const raw = await started(command, { ...options, ...input }, call)
+  const hide = (text: string): string => call.hide?.(text) ?? text
+  const ended = { ...raw, stdout: hide(raw.stdout), stderr: hide(raw.stderr) }
   if (ended.timedOut)
     throw failed(
       `it was stopped after ${seconds(ended.durationMs)}, its limit`,

@@ -156,11 +156,13 @@ describe.each(shellsHere())("a session with %s", (shell) => {
     const nodes = [
       node(host.file, "f", { path: join(folder, "in/f"), content: "x" }),
       node(script, "kills", { id: "k", run: "r=${S%/*}; r=${r%-*}; r=${r%-*}; kill -9 ${r##*-}; sleep 5" }),
-      node(script, "waits", { id: "w", run: "sleep 5" }),
+      node(script, "waits", { id: "w", run: `sleep 1; echo late >${folder}/late` }),
     ]
     const done = await world.apply(nodes)
     expect(done.get("f")?.result).toMatchObject({ outputs: { path: join(folder, "in/f") } })
     expect(done.get("waits")?.result).toMatchObject({ failed: { code: "CONNECTION_FAILED" }, maybe: true })
+    await sleep(1_200)
+    expect(existsSync(join(folder, "late"))).toBe(false)
     const left = (): string[] => readdirSync("/dev/shm").filter((name) => name.includes("-killed-"))
     expect(left()).toHaveLength(1)
     expect(failures(await world.apply([node(host.file, "g", { path: join(folder, "in/g"), content: "y" })]))).toEqual(

@@ -112,7 +112,7 @@ test.skipIf(!need("strace", { install: "apt-get install strace" }))(
 test.skipIf(process.getuid?.() !== 0)(
   "a full disk fails what does not fit, with the system's words, and tears nothing",
   async () => {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", folder])
+    asRoot("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", folder])
     try {
       writeFileSync(join(folder, "a"), "old")
       const nodes = [
@@ -126,7 +126,7 @@ test.skipIf(process.getuid?.() !== 0)(
       expect(readdirSync(folder)).toEqual(["a"])
       await world.close()
     } finally {
-      execFileSync("umount", [folder])
+      asRoot("umount", [folder])
     }
   },
 )
@@ -141,3 +141,7 @@ test("reading writes nothing at all, not even a folder of its own", async () => 
   expect(readdirSync(folder)).toEqual([])
   await world.close()
 })
+
+function asRoot(command: string, args: readonly string[]): void {
+  execFileSync(command, args)
+}

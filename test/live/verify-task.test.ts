@@ -6,7 +6,7 @@ import type { Address } from "../../src/program/address.ts"
 import { type TaskCall, type TaskProps, taskProps } from "../../src/program/task.ts"
 import type { Json, Last } from "../../src/provider.ts"
 import { decode, encode } from "../../src/state/encode.ts"
-import { taskCarry, taskProvider } from "../../src/verify/task.ts"
+import { taskProvider } from "../../src/verify/task.ts"
 import type { TaskOutputs } from "../../src/verify/task-plan.ts"
 import { callIn, newFolder, openedSecret } from "./verify-support.ts"
 
@@ -42,7 +42,7 @@ class TaskWorld {
     const call = callIn(this.folder, signal)
     this.logged = call.logged
     const outputs = await taskProvider.ensure(want, { absent: true }, { action: "run" }, call)
-    const carry = taskCarry(outputs) as Json
+    const carry = taskProvider.carry?.(outputs) as Json
     this.last = {
       props: decode(encode(want)) as TaskProps,
       outputs: decode(encode(outputs)) as TaskOutputs,
