@@ -21,13 +21,16 @@ export async function documentation({ check = true } = {}) {
 
 async function kindPages() {
   const found = new Map()
+  const index = []
   for (const entry of entries) {
     const path = join(root, "dist", `${entry}.js`)
     if (!existsSync(path)) continue
     for (const provider of providersIn(Object.values(await import(pathToFileURL(path).href)))) {
       found.set(`docs/kinds/${provider.kind}.md`, kindPage(provider, entry))
+      index.push(`- [${provider.kind}](${provider.kind}.md): ${provider.about}`)
     }
   }
+  if (index.length > 0) found.set("docs/kinds/README.md", ["# Kinds", "", ...index, ""].join("\n"))
   return found
 }
 

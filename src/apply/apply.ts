@@ -12,18 +12,10 @@ import { Changes, type Turns } from "./changes.ts"
 import { Finallies } from "./finally.ts"
 import type { Underway } from "./intents.ts"
 import type { Journal } from "./journal.ts"
-import { type Applied, factsOf, type Outcome } from "./outcome.ts"
+import { type Applied, type ApplyOptions, factsOf, type Outcome } from "./outcome.ts"
 import { closing, differs, rowOf } from "./record.ts"
 import { refresh } from "./refresh.ts"
 import { link, newStep, type Step, stepsOf } from "./steps.ts"
-
-export interface ApplyOptions {
-  /** Aborted by the first Ctrl-C: calls in flight finish and are recorded, nothing new begins. */
-  readonly stopping: AbortSignal
-  readonly verifyOnly?: boolean | undefined
-  readonly stage: string
-  readonly who: string
-}
 
 /** Carries a plan out: as parallel as the graph, the connections and the run's limit allow. A failure stops only what depends on it. */
 export async function apply(

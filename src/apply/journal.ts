@@ -51,7 +51,11 @@ export class Journal {
     try {
       const seqs = this.#store.commit(this.#run, joined(entries.map((each) => each.batch)))
       let at = 0
-      for (const each of entries) each.resolve(seqs.slice(at, (at += each.batch.intents?.length ?? 0)))
+      for (const { batch, resolve } of entries) {
+        const own = batch.intents?.length ?? 0
+        resolve(seqs.slice(at, at + own))
+        at += own
+      }
     } catch (thrown) {
       this.#failure =
         thrown instanceof FettleError ? thrown : new FettleError("STATE_WRITE", String(thrown), { cause: thrown })

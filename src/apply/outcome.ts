@@ -2,6 +2,15 @@ import type { FettleError } from "../errors.ts"
 import type { ErrorFacts, NodeOutcome } from "../events/events.ts"
 import type { Json } from "../provider.ts"
 
+/** What an apply is told besides its plan. */
+export interface ApplyOptions {
+  /** Aborted by the first Ctrl-C: calls in flight finish and are recorded, nothing new begins. */
+  readonly stopping: AbortSignal
+  readonly verifyOnly?: boolean | undefined
+  readonly stage: string
+  readonly who: string
+}
+
 /** How the turn of one address ended. */
 export interface Outcome {
   readonly address: string

@@ -65,7 +65,9 @@ function isMade(database: DatabaseSync): boolean {
 
 /** All or nothing: tables without their format, left by a crash, would look damaged to every later run. */
 function makeTables(database: DatabaseSync): void {
-  database.exec(`begin immediate; ${TABLES}; insert into meta values ('format', '${FORMAT}'), ('open_from', '0'); commit`)
+  database.exec(
+    `begin immediate; ${TABLES}; insert into meta values ('format', '${FORMAT}'), ('open_from', '0'); commit`,
+  )
 }
 
 /** Reads the state of a stage without writing a byte, also on a read-only file system; undefined where there is none. */

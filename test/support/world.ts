@@ -86,7 +86,7 @@ export const thing = provider<typeof props, typeof outputs, undefined>({
     return made
   },
   delete: async (seen, last) => {
-    if ("outputs" in seen) world((last?.props as Props).folder).remove(seen.outputs.name)
+    if ("outputs" in seen && last !== undefined) world(last.props.folder).remove(seen.outputs.name)
   },
 })
 
