@@ -235,7 +235,7 @@ export const catalogue = {
   },
   STATE_CORRUPT: {
     means: "The state file is damaged. It is left as it is.",
-    next: "restore .fettle from a copy, or fettle state import an export",
+    next: "move it away, then restore a copy of .fettle, or fettle state import an export",
   },
   STATE_NEWER: { means: "The state was written by a newer Fettle.", next: "update fettle" },
   STATE_WRITE: {

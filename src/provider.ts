@@ -3,6 +3,8 @@ import type { FettleError } from "./errors.ts"
 import type { Address } from "./program/address.ts"
 import type { Secret } from "./secrets/secret.ts"
 
+export type { Address } from "./program/address.ts"
+
 /** Plain data: what stands in plans, state and events. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
 

@@ -47,7 +47,7 @@ export function asPlan(request: PlanRequest, collected: Collected, works: readon
 /** What a plan was made from, as hashes: the declarations, the rows, and all that was read. */
 export function bind(planned: Planned): Plan {
   const program = hashOf(
-    [...planned.scope.declarations.values()].map((each) => [each.address, each.type, each.needs, String(each.place)]),
+    [...planned.scope.declarations.values()].map((each) => [each.address, each.type, each.kind, each.needs]),
   )
   const state = hashOf([planned.snapshot.serial, planned.snapshot.rows.length])
   const world = hashOf(

@@ -2,7 +2,7 @@ import { asFettleError, FettleError } from "../errors.ts"
 import type { NotifyRule } from "../policies/notify.ts"
 import type { AnyProvider } from "../provider.ts"
 import { checkName } from "./address.ts"
-import { here, type LazyPlace } from "./place.ts"
+import { here, LazyPlace } from "./place.ts"
 import { inScope, newScope, type Scope } from "./scope.ts"
 
 /** Parameters of a program: plain values with defaults. */
@@ -51,8 +51,13 @@ export function program<const P extends Params>(
   build: (params: Widen<P>) => unknown,
   options: ProgramOptions<Widen<P>> = {},
 ): Program {
-  checkName(name, "program")
-  for (const stage of Object.keys(options.stages ?? {})) checkName(stage, "stage")
+  const place = here(program)
+  try {
+    checkName(name, "program")
+    for (const stage of Object.keys(options.stages ?? {})) checkName(stage, "stage")
+  } catch (thrown) {
+    throw asFettleError(thrown, "NAME_INVALID").at(undefined, place)
+  }
   const stages = (options.stages ?? {}) as Readonly<Record<string, Params>>
   return Object.freeze({
     [PROGRAM]: true,
@@ -60,7 +65,7 @@ export function program<const P extends Params>(
     params: Object.freeze({ ...params }),
     stages,
     options: options as ProgramOptions<Params>,
-    place: here(program),
+    place,
     build,
   })
 }
@@ -87,7 +92,7 @@ export function paramsFor(
     )
   const params: Record<string, string | number | boolean> = { ...program.params, ...program.stages[stage] }
   for (const [key, value] of Object.entries(given)) {
-    const fallback = program.params[key]
+    const fallback = Object.hasOwn(program.params, key) ? program.params[key] : undefined
     if (fallback === undefined)
       throw new FettleError(
         "PARAM_INVALID",
@@ -121,6 +126,13 @@ function asTypeOf(
   return read
 }
 
+/** Where the user's code threw, as far as its stack says. */
+function placeOfThrow(thrown: unknown): LazyPlace | undefined {
+  if (!(thrown instanceof Error) || thrown.stack === undefined) return undefined
+  const lazy = new LazyPlace({ stack: thrown.stack })
+  return lazy.place.file === "" ? undefined : lazy
+}
+
 /** Calls the program's function and gives what it declared. No I/O, no clock. @throws FettleError `PROGRAM_ASYNC`, `PROGRAM_THREW` and those of declarations */
 export function declare(program: Program, params: Params): Scope {
   const scope = newScope()
@@ -129,7 +141,7 @@ export function declare(program: Program, params: Params): Scope {
   try {
     result = inScope(scope, () => program.build(params as never))
   } catch (thrown) {
-    throw asFettleError(thrown, "PROGRAM_THREW").at(undefined, program.place)
+    throw asFettleError(thrown, "PROGRAM_THREW").at(undefined, placeOfThrow(thrown) ?? program.place)
   }
   if (typeof (result as { then?: unknown } | undefined)?.then === "function") {
     ;(result as Promise<unknown>).then(undefined, () => {})

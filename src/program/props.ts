@@ -8,6 +8,8 @@ interface Issue {
   readonly code?: string
   readonly path: readonly PropertyKey[]
   readonly message: string
+  /** What each branch of a union says. */
+  readonly errors?: readonly (readonly Issue[])[]
 }
 
 /** Props as declared: copied, so that nobody changes them later, checked, and frozen. */
@@ -43,6 +45,12 @@ export function parseProps(
   return freeze(result.data)
 }
 
+/** An issue in the schema's words; a union says only "Invalid input", its branches know more. */
+function wordsOf(issue: Issue): string {
+  const branches = (issue.errors ?? []).flatMap((branch) => branch.slice(0, 1).map(wordsOf))
+  return branches.length === 0 ? issue.message : [...new Set(branches)].join(", or ")
+}
+
 function propsError(
   issues: readonly Issue[],
   kind: string,
@@ -51,12 +59,12 @@ function propsError(
 ): FettleError {
   const words = issues
     .slice(0, 5)
-    .map((issue) => `${issue.path.length === 0 ? "props" : issue.path.map(String).join(".")}: ${issue.message}`)
+    .map((issue) => `${issue.path.length === 0 ? "props" : issue.path.map(String).join(".")}: ${wordsOf(issue)}`)
   return new FettleError("PROPS_INVALID", `${address}: ${words.join("; ")}`, {
     address,
     place,
     next: `correct the named prop; \`fettle kinds ${kind}\` prints the schema`,
-    details: { issues: issues.map((issue) => ({ path: issue.path.map(String), message: issue.message })) },
+    details: { issues: issues.map((issue) => ({ path: issue.path.map(String), message: wordsOf(issue) })) },
   })
 }
 

@@ -121,7 +121,10 @@ async function carryOut(
     planned = await makeRandomSecrets(context, journal, sessions, planned, options)
     await recordMoves(planned, journal, sessions)
     const applied = await carryPasses(context, planned, journal, sessions, options, store)
-    const ended = applyOutcome(planned.plan, applied)
+    const ended =
+      engine.signal.aborted && applied.fatal === undefined
+        ? { outcome: "cancelled" as const, exitCode: EXIT.cancelled }
+        : applyOutcome(planned.plan, applied)
     outcome = ended.outcome
     return { plan: planned.plan, applied, ...ended }
   } finally {

@@ -1,14 +1,12 @@
 import { FettleError } from "../errors.ts"
 import { TASK_KIND } from "../program/task.ts"
 import type { IntentLine, Row } from "../state/store.ts"
+import { SETTLED } from "../verify/task-plan.ts"
 import { rowAt } from "./state-commands.ts"
 import type { StateEdit } from "./state-edit.ts"
 
 /** What somebody who looked says: it was made, under an id, or it was not. */
 export type Answer = { readonly made: string } | { readonly made?: undefined }
-
-/** What a task that was cut off and settled as done has instead of the hash of its inputs: they are taken as they are. */
-export const SETTLED = "settled"
 
 /**
  * Settles by hand a change that was cut off where looking cannot tell.

@@ -94,12 +94,8 @@ export function makeKey(places: KeyPlaces): DataKey {
   if (found !== undefined) return found
   mkdirSync(dirname(places.file), { recursive: true, mode: 0o700 })
   const temporary = `${places.file}.${process.pid}.${randomBytes(6).toString("hex")}`
-  const descriptor = openSync(temporary, "wx", 0o600)
-  writeSync(descriptor, `${randomBytes(KEY_BYTES).toString("base64")}\n`)
-  fsyncSync(descriptor)
-  closeSync(descriptor)
-  chmodSync(temporary, 0o600)
   try {
+    writeKey(temporary)
     linkSync(temporary, places.file)
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code !== "EEXIST") throw thrown
@@ -107,6 +103,17 @@ export function makeKey(places: KeyPlaces): DataKey {
     rmSync(temporary, { force: true })
   }
   return readKeyFile(places.file) as DataKey
+}
+
+function writeKey(file: string): void {
+  const descriptor = openSync(file, "wx", 0o600)
+  try {
+    writeSync(descriptor, `${randomBytes(KEY_BYTES).toString("base64")}\n`)
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+  chmodSync(file, 0o600)
 }
 
 function readKeyFile(file: string): DataKey | undefined {

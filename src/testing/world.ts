@@ -29,7 +29,7 @@ export interface World<P extends AnyProvider = AnyProvider> {
   /** How many calls the far side has had so far, reads and writes. Without it, nobody bounds the calls of a read. */
   calls?(): number | Promise<number>
   /** Makes a thing under the id of these props, as somebody would who does not know Fettle. */
-  foreign?(props: z.output<P["props"]>): void | Promise<void>
+  foreign?(props: z.output<P["props"]>): unknown
   /** Props that fit the schema and that the far side refuses. */
   refused?(variant: number): GivenProps<P>
   /** Values that `secret.env(NAME)` of the props finds, by name. Every sink is searched for them. */
@@ -45,9 +45,9 @@ export interface Faults {
    */
   readonly horizonMs?: number
   /** From now on lists answer with what is there now, whatever happens after. Asking for one thing by its id may stay exact. */
-  stale?(): void | Promise<void>
+  stale?(): unknown
   /** Lists end after so many things, in the way this far side does when it cannot give more. */
-  truncate?(things: number): void | Promise<void>
+  truncate?(things: number): unknown
   /** Ends all faults. */
-  clear(): void | Promise<void>
+  clear(): unknown
 }

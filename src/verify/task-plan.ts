@@ -9,6 +9,8 @@ export type TaskOutputs = z.output<typeof taskOutputs>
 
 /** How `read` says in `outputsHash` that outputs are not there; a recorded hash never looks like this. */
 const MISSING = "not there: "
+/** What a task that somebody settled as done has instead of hashes: its inputs and outputs are taken as they are. */
+export const SETTLED = "settled"
 /** Files named in a reason; the rest is counted. */
 const NAMES_MAX = 3
 
@@ -57,7 +59,7 @@ function reasons(
 type Present = Extract<Seen<TaskOutputs>, { outputs: TaskOutputs }>
 
 function inputReasons(want: TaskProps, seen: Present, last: Last<TaskProps, TaskOutputs>): readonly string[] {
-  if (seen.outputs.inputsHash === last.outputs.inputsHash) return []
+  if (seen.outputs.inputsHash === last.outputs.inputsHash || last.outputs.inputsHash === SETTLED) return []
   const named = [...changedProps(want, last.props), ...shownText(seen, "inputs")]
   if (named.length > 0) return named
   return [want.files.length > 0 ? "an input file changed" : "an input changed"]
@@ -67,6 +69,7 @@ function outputReasons(seen: Present, last: Last<TaskProps, TaskOutputs>): reado
   const { outputsHash } = seen.outputs
   if (outputsHash === last.outputs.outputsHash) return []
   if (outputsHash.startsWith(MISSING)) return [outputsHash.slice(MISSING.length)]
+  if (last.outputs.outputsHash === SETTLED) return []
   const named = shownText(seen, "outputs")
   return named.length > 0 ? named : ["an output is not as the last run left it"]
 }

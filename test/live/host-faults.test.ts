@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process"
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { afterAll, beforeEach, describe, expect, test } from "vitest"
@@ -141,6 +141,26 @@ test("reading writes nothing at all, not even a folder of its own", async () => 
   expect(readdirSync(folder)).toEqual([])
   await world.close()
 })
+
+test.skipIf(process.getuid?.() !== 0)(
+  "a host on which nothing can be written is read, and refuses changes",
+  async () => {
+    const readOnly = 'for d in /dev/shm /tmp /var/tmp; do mount -t tmpfs -o ro tmpfs $d || exit; done; exec "$@"'
+    const prefix = ["unshare", "--mount", "sh", "-c", readOnly, "fettle"]
+    const world = await HostWorld.open({ scope: "readonly", shell: "sh", prefix })
+    const nodes = [
+      node(host.file, "hosts", { path: "/etc/hosts" }),
+      node(host.file, "new", { path: "/etc/fettle-test", content: "x" }),
+    ]
+    const seen = await world.read(nodes)
+    expect(seen.get("hosts")).toMatchObject({ outputs: { path: "/etc/hosts" } })
+    const done = await world.change([nodes[1] as TestNode], seen)
+    expect(done.get("new")?.result).toMatchObject({ failed: { code: "HOST_TOOLS" }, maybe: false })
+    expect(failures(await world.change([nodes[1] as TestNode], seen))).toHaveLength(1)
+    await world.close()
+    expect(existsSync("/etc/fettle-test")).toBe(false)
+  },
+)
 
 function asRoot(command: string, args: readonly string[]): void {
   execFileSync(command, args)

@@ -13,9 +13,6 @@ const names = [...readFileSync(FIXTURE, "utf8").matchAll(/^ {2}(?:"([\w ]+)"|(\w
   ([, quoted, bare, told]) => quoted ?? bare ?? told ?? "",
 )
 
-/** Where the error names the program, or nothing at all, instead of the call. */
-const NOT_YET = new Set(["group name", "each name", "random", "program name"])
-
 interface Thrown {
   readonly code: string
   readonly place?: string
@@ -30,8 +27,7 @@ beforeAll(() => {
 
 describe("an error names the file and line of what is wrong, after types are stripped", () => {
   for (const name of names) {
-    const run = NOT_YET.has(name) ? test.fails : test
-    run(name, () => {
+    test(name, () => {
       const [file, line] = (thrown[name]?.place ?? "").split(/:(?=\d+$)/)
       expect(file).toBe(FIXTURE)
       // The name of the case stands in a comment on that line, or on the next where the call goes on.

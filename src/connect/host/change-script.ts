@@ -149,7 +149,7 @@ function placing(layout: Layout, staged: boolean, has: ReadonlySet<string>): str
     callsOf(layout, "guard", "all"),
     callsOf(layout, "move"),
     callsOf(layout, "drop", "removes"),
-    staged ? "S rm -rf --\n" : "",
+    staged ? 'S rm -rf --\n: >"$D/clean"\n' : "",
     has.has("restorecon") && staged ? restorecon(layout.steps) : "",
     `o=$(${syncsFiles ? "Y sync --" : "sync"} 2>&1); R 0 y $? "$o" ""\n`,
     ...owners(layout).map((chunk) => whoLine(chunk.paths)),

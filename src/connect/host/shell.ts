@@ -77,6 +77,11 @@ enter() {
   fi
   : >"$D/busy"
 }
+leave() {
+  [ -n "$D" ] || return 0
+  [ ! -f "$D/clean" ] || . "$D/clean"
+  ( cd -- "$D" && rm -rf -- * )
+}
 look() {
   k=$1 w=$2; shift 2
   if o=$(stat -c %f:%s:%u:%g -- "$@" 2>/dev/null); then
@@ -116,7 +121,7 @@ ask() { o=$( ( cd /; eval "$2" ) 2>&1 </dev/null; r=$?; printf x; exit $r); R "$
 
 /** The end of what is sent at the opening: probes the system, says so, and serves requests until standard input ends. */
 const SERVE = `
-trap '[ -z "$D" ] || { [ ! -f "$D/clean" ] || . "$D/clean"; rm -rf "$D"; }' EXIT
+trap '[ -z "$D" ] || { leave; rm -rf -- "$D"; }' EXIT
 trap 'exit 143' TERM INT
 U=$(id -u) M= I= H=
 { read -r M </etc/machine-id; read -r I </proc/sys/kernel/random/boot_id; read -r H </proc/sys/kernel/hostname; } 2>/dev/null
@@ -139,7 +144,7 @@ while read -r word Q scripted paid writes; do
   elif [ "$paid" = 0 ]; then ( eval "$script" ) </dev/null; ended=$?
   else X "$paid" | { ( eval "$script" ); ended=$?; cat >/dev/null; exit $ended; }; ended=$?
   fi
-  [ "$writes" = 0 ] || rm -rf "$D"/*
+  [ "$writes" = 0 ] || leave
   printf 'E %s %s %s\\n' "$N" "$Q" "$ended"
 done
 exit 0
