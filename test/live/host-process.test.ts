@@ -142,9 +142,8 @@ describe.each(shellsHere())("processes through %s", (shell) => {
       .poll(async () => (await seen(wanted))?.running && (await seen(wanted))?.pid !== pid, { timeout: 10_000 })
       .toBe(true)
     // "Killed" is the shell's own word for it.
-    expect(log().replace("Killed\n", "")).toBe(
-      "hello\nfettle: the process ended with exit code 137; it is started again in 1 s\nhello\n",
-    )
+    const lines = "hello\nfettle: the process ended with exit code 137; it is started again in 1 s\nhello\n"
+    await expect.poll(() => log().replace("Killed\n", ""), { timeout: 5_000 }).toBe(lines)
   })
 
   test("when the supervisor is killed the command lives on, is seen as unwatched, and is replaced, not doubled", async () => {

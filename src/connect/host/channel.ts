@@ -6,6 +6,8 @@ import { bootArgv, opening } from "./shell.ts"
 
 /** From SIGTERM to SIGKILL of a session that must go: its trap removes what it staged. */
 const GRACE_MS = 2_000
+/** Exit codes above this say that a signal ended a process. */
+const KILLED = 128
 /** Bytes kept of what the session itself says on standard error; it is silent when all is well. */
 const STDERR_MAX = 4_096
 
@@ -180,6 +182,7 @@ export class Channel {
   }
 
   #receive(bytes: Buffer): void {
+    if (this.#failed !== undefined) return
     try {
       for (const frame of this.#frames.push(bytes)) this.#handle(frame)
     } catch (thrown) {
@@ -193,8 +196,17 @@ export class Channel {
     if (pending === undefined || seq !== pending.seq)
       throw new FettleError("HOST_PROTOCOL", `${this.#target} answered what was not asked`)
     pending.alive()
-    if ("end" in frame) pending.resolve(frame.end.exitCode)
+    if ("end" in frame && frame.end.exitCode > KILLED) this.#kill(this.#halfDead(frame.end.exitCode))
+    else if ("end" in frame) pending.resolve(frame.end.exitCode)
     else if ("record" in frame) pending.onRecord(frame.record)
+  }
+
+  /** A part of it was killed from outside; another part may still be at work, and must not stay so. */
+  #halfDead(exitCode: number): FettleError {
+    return new FettleError(
+      "CONNECTION_FAILED",
+      `the shell on ${this.#target} lost a part of itself (exit code ${exitCode})${this.#complaints}`,
+    )
   }
 
   /** Ends everything the session runs; what was under way fails with `error`. */

@@ -36,7 +36,7 @@ export function bootArgv(shell: string): readonly [string, ...string[]] {
  * start time; `busy` stands in it while a change runs. A new session of the same scope waits for the changes of those that still
  * live: their client may be dead, and then nobody else knows that they still work. A session lives while any process of it does,
  * also when its shell was killed; as long as that is so its number is not given to another. Folders of the dead are cleaned away, with
- * what they staged.
+ * what they staged. A session of which a part was killed first ends the rest of itself (sweep): it would stage again.
  */
 const LIBRARY = `
 NL='
@@ -76,6 +76,18 @@ enter() {
     D=$F
   fi
   : >"$D/busy"
+}
+sweep() {
+  k=0
+  while [ $k -lt 20 ]; do
+    k=$((k + 1)) l=
+    for q in /proc/[0-9]*; do
+      a=; { read -r a <"$q/stat"; } 2>/dev/null; a=\${a##*) }; set -- $a
+      [ "\${4-}" = $$ ] && [ "\${q##*/}" != $$ ] && [ "$1" != Z ] && kill -s KILL "\${q##*/}" 2>/dev/null && l=1
+    done
+    [ -n "$l" ] || return 0
+    sleep 0.05 2>/dev/null || sleep 1
+  done
 }
 leave() {
   [ -n "$D" ] || return 0
@@ -122,7 +134,7 @@ ask() { o=$( ( cd /; eval "$2" ) 2>&1 </dev/null; r=$?; printf x; exit $r); R "$
 /** The end of what is sent at the opening: probes the system, says so, and serves requests until standard input ends. */
 const SERVE = `
 trap '[ -z "$D" ] || { leave; rm -rf -- "$D"; }' EXIT
-trap 'exit 143' TERM INT
+trap 'sweep; exit 143' TERM INT
 U=$(id -u) M= I= H=
 { read -r M </etc/machine-id; read -r I </proc/sys/kernel/random/boot_id; read -r H </proc/sys/kernel/hostname; } 2>/dev/null
 [ -n "$H" ] || H=$(uname -n)
@@ -144,6 +156,7 @@ while read -r word Q scripted paid writes; do
   elif [ "$paid" = 0 ]; then ( eval "$script" ) </dev/null; ended=$?
   else X "$paid" | { ( eval "$script" ); ended=$?; cat >/dev/null; exit $ended; }; ended=$?
   fi
+  [ "$ended" -le 128 ] || { sweep; printf 'E %s %s %s\\n' "$N" "$Q" "$ended"; exit 97; }
   [ "$writes" = 0 ] || leave
   printf 'E %s %s %s\\n' "$N" "$Q" "$ended"
 done
