@@ -44,9 +44,10 @@ function tsc(folder: string, side: Side, resources: number, group: number): numb
   writeFileSync(join(folder, "program.ts"), programText(side, resources, group))
   const begun = performance.now()
   const args = [join(ROOT, "node_modules/typescript/bin/tsc"), "-p", folder]
-  const { status, stdout } = spawnSync(process.execPath, args, { encoding: "utf8" })
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" })
   const ms = performance.now() - begun
-  if (status !== 0) throw new Error(`${resources} resources (${side}) do not compile: ${stdout.slice(0, 2_000)}`)
+  if (status !== 0)
+    throw new Error(`${resources} resources (${side}) do not compile: ${(stdout + stderr).slice(-2_000)}`)
   return ms
 }
 
@@ -86,7 +87,7 @@ function programText(side: Side, resources: number, group: number): string {
     lines.push(
       `    const f${at} = resource(host.file, "f${at}", { path: "/srv/f${at}", content: ${content}, mode: "0644" }, { on: web })`,
     )
-    if (at % group === group - 1 || at === resources - 1) lines.push(`    return f${at}`, "  })")
+    if (at % group === group - 1 || at === resources - 1) lines.push("  })")
   }
   return `${lines.join("\n")}\n})\n`
 }
@@ -102,7 +103,7 @@ export interface FileProps {
 export interface FileNode { readonly path: Out<string>; readonly hash: Out<string> }
 export declare const host: { readonly file: "host.file"; local(): Web }
 export declare function program(name: string, params: { port: number }, build: (params: { port: number }) => void): object
-export declare function group(name: string, build: () => FileNode): FileNode
+export declare function group(name: string, build: () => void): void
 export declare function resource(kind: "host.file", name: string, props: FileProps, options: { readonly on: Web }): FileNode
 export declare function text(strings: TemplateStringsArray, ...values: readonly (string | number | Out<string>)[]): Out<string>
 `

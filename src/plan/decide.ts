@@ -92,6 +92,11 @@ function decided(work: Work, options: PlanOptions, engine: Engine): PlannedChang
   const waits = settle(work, engine.now())
   if (waits !== undefined) return blocked(work, waits)
   if (declaration?.type === "lookup") return lookUp(work)
+  if (work.row === undefined && isPresent(seen) && work.provider.outputs.safeParse(seen.outputs).success !== true)
+    return blocked(
+      work,
+      new FettleError("OUTPUT_WRONG", `${work.provider.kind} read outputs that do not fit its own schema`),
+    )
   if (isForeign(work) && options.adopt?.includes(work.address) !== true)
     return blocked(
       work,

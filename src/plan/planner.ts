@@ -31,6 +31,7 @@ export async function makePlan(request: PlanRequest, sessions: Sessions, engine:
   const everything = [...collected.works.values(), ...collected.leaving]
   if (request.options.refreshOnly === true) onlyRefresh(everything)
   refuseTwins(collected)
+  for (const work of everything) refuseOpenName(work, engine)
   guard(everything, request.options)
   const plan = asPlan(request, collected, everything, engine)
   engine.emit({ type: "plan.made", plan })
@@ -43,6 +44,16 @@ export async function makePlan(request: PlanRequest, sessions: Sessions, engine:
     partial: unknownEach.length > 0,
     snapshot: request.snapshot,
   }
+}
+
+/** State and everything that tells of a run is keyed by addresses: the text of a secret must not stand in one. */
+function refuseOpenName(work: Work, engine: Engine): void {
+  const hidden = engine.redact(work.address)
+  if (hidden !== work.address && work.declaration !== undefined)
+    throw new FettleError("SECRET_AS_STRING", `the text of a secret stands in the name of ${hidden}`, {
+      place: work.declaration.place,
+      next: "give the node a name without it",
+    })
 }
 
 /** Collects, reads and decides; again for the nodes of each(…) whose lists became known on the way. */

@@ -1,4 +1,5 @@
 import { asFettleError, FettleError } from "../errors.ts"
+import { follow, onAbort } from "../policies/signals.ts"
 import type { Address } from "../program/address.ts"
 import type { Connection, Driver, Key, ReadItem, Seen } from "../provider.ts"
 import type { Engine } from "./engine.ts"
@@ -41,41 +42,58 @@ async function readGroup(
   })
 }
 
+/** How long a driver has, after its time is up, to hand over what it did read. */
+const PARTIAL_MS = 1_000
+
 async function ask(
   works: readonly Work[],
   sessions: Sessions,
   engine: Engine,
 ): Promise<ReadonlyMap<Address, Seen<unknown>> | FettleError> {
-  const timeout = new AbortController()
-  const timer = setTimeout(() => timeout.abort(), engine.readTimeoutMs)
-  const signal = AbortSignal.any([engine.signal, timeout.signal])
+  const { controller, release } = follow([engine.signal])
+  const timer = setTimeout(() => controller.abort(tooLate(engine)), engine.readTimeoutMs)
+  const { promise: ended, cancel } = endOf(controller.signal, engine)
   try {
     const driver = await driverOf(works[0] as Work, sessions, engine)
     const reading = driver.read(works.map(itemOf), {
-      signal,
+      signal: controller.signal,
       seal: (sha256) => engine.key.fingerprintOfHash(sha256),
       secret: (name, value) => engine.box.wrap(name, value),
     })
-    return await Promise.race([reading, aborted(signal, engine)])
+    return await Promise.race([reading, ended])
   } catch (thrown) {
     if (engine.signal.aborted) throw new FettleError("CANCELLED", "cancelled while reading")
     return asFettleError(thrown, "READ_FAILED")
   } finally {
     clearTimeout(timer)
-    timeout.abort()
+    release()
+    cancel()
   }
 }
 
-function aborted(signal: AbortSignal, engine: Engine): Promise<never> {
-  return new Promise((_, reject) => {
-    const fail = (): void =>
-      reject(
-        engine.signal.aborted
-          ? new FettleError("CANCELLED", "cancelled while reading")
-          : new FettleError("TIMEOUT", `no answer within ${engine.readTimeoutMs / 1000} s`),
-      )
-    if (signal.aborted) fail()
-    else signal.addEventListener("abort", fail, { once: true })
+/** Rejects when a read must be left to itself: at once where the run is cancelled, a little after its time is up. */
+function endOf(signal: AbortSignal, engine: Engine): { readonly promise: Promise<never>; readonly cancel: () => void } {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let stop = (): void => {}
+  const promise = new Promise<never>((_, reject) => {
+    stop = onAbort(signal, () => {
+      if (engine.signal.aborted) reject(new FettleError("CANCELLED", "cancelled while reading"))
+      else timer = setTimeout(() => reject(tooLate(engine)), PARTIAL_MS)
+    })
+  })
+  promise.catch(() => {}) // nobody races it where the read fails at once
+  return {
+    promise,
+    cancel: () => {
+      clearTimeout(timer)
+      stop()
+    },
+  }
+}
+
+function tooLate(engine: Engine): FettleError {
+  return new FettleError("TIMEOUT", `no answer within ${engine.readTimeoutMs / 1000} s`, {
+    next: "see why reading it hangs",
   })
 }
 

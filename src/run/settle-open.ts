@@ -2,6 +2,7 @@ import { runOwed } from "../apply/finally.ts"
 import type { Journal } from "../apply/journal.ts"
 import { FettleError } from "../errors.ts"
 import { settlesOf } from "../plan/settle.ts"
+import { follow } from "../policies/signals.ts"
 import { secretsIn } from "../program/output.ts"
 import { declare } from "../program/program.ts"
 import { decode } from "../state/encode.ts"
@@ -22,7 +23,9 @@ export async function settleOpen(context: RunContext, journal: Journal): Promise
   await runOwedNow(context, journal)
   const waitMs = await longestHorizon(context, now)
   engine.emit({ type: "settle.started", intents: open.length, waitMs })
-  if (waitMs > 0) await sleep(waitMs, AbortSignal.any([engine.signal, context.setup.stopping ?? engine.signal]))
+  if (waitMs === 0) return
+  const { controller, release } = follow([engine.signal, context.setup.stopping])
+  await sleep(waitMs, controller.signal).finally(release)
 }
 
 /** What a command prints may hold any secret of the program; one that is missing now keeps nothing that is owed from running. */

@@ -1,8 +1,8 @@
 import { inspect } from "node:util"
 import type { FettleError } from "../errors.ts"
-import { isPlain } from "../program/output.ts"
+import { isPlain, secretsIn } from "../program/output.ts"
 import { Secret } from "../secrets/secret.ts"
-import { must, needs } from "./broken.ts"
+import { must, NotAsked, needs } from "./broken.ts"
 import type { Far } from "./far.ts"
 import type { Rule } from "./rule.ts"
 import { changesOf, errorsOf } from "./runs.ts"
@@ -17,7 +17,7 @@ export const secretRules: readonly Rule[] = [
 
 /** The engine hides what it knows: this looks at what the kind itself hands over, before anything is hidden. */
 async function givesNoSecret(trial: Trial): Promise<string> {
-  needs(trial.world.secrets, "its world has no secrets")
+  const names = secretNames(trial)
   const far = await trial.far()
   const given = trial.fresh()
   const want = await far.want(given)
@@ -36,7 +36,15 @@ async function givesNoSecret(trial: Trial): Promise<string> {
   for (const [from, value] of Object.entries(handed)) mustHide(trial, value, from)
   await far.delete(made, seen)
   await lookAtFailures(trial, far)
-  return `nothing of ${Object.keys(trial.world.secrets).join(", ")} in ${Object.keys(handed).join(", ")}`
+  return `nothing of ${names} in ${Object.keys(handed).join(", ")}`
+}
+
+/** @throws NotAsked where nothing secret is passed at all */
+function secretNames(trial: Trial): string {
+  needs(trial.world.secrets, "its world has no secrets")
+  const passed = secretsIn(trial.parse(trial.fresh()))
+  if (passed.length === 0) throw new NotAsked("its props name no secret")
+  return Object.keys(trial.world.secrets).join(", ")
 }
 
 async function lookAtFailures(trial: Trial, far: Far): Promise<void> {
@@ -67,7 +75,7 @@ function* textsIn(value: unknown, path = ""): Iterable<readonly [path: string, t
 }
 
 async function writesNoSecret(trial: Trial): Promise<string> {
-  needs(trial.world.secrets, "its world has no secrets")
+  const names = secretNames(trial)
   const runs = trial.runs()
   const given = trial.fresh()
   const changed = trial.world.change(given as never)
@@ -82,7 +90,7 @@ async function writesNoSecret(trial: Trial): Promise<string> {
   for (const line of runs.told) must(!trial.holdsSecret(line), `an event holds a secret: ${JSON.parse(line).type}`)
   for (const { file, text } of runs.written()) must(!trial.holdsSecret(text), `${file} holds a secret`)
   for (const error of errors) if (error !== undefined) mustHide(trial, error, `the error ${error.code}`)
-  return `${runs.told.length} events, ${[...runs.written()].length} files and ${errors.filter(Boolean).length} errors searched`
+  return `${runs.told.length} events, ${[...runs.written()].length} files and ${errors.filter(Boolean).length} errors searched for ${names}`
 }
 
 async function failsReadably(trial: Trial): Promise<string> {

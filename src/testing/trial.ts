@@ -112,8 +112,8 @@ export class Trial {
 
   /** Closes and removes all; the folders of a rule that does not hold stay, with their evidence. */
   async end(keep: boolean): Promise<readonly string[]> {
-    await Promise.allSettled(this.#open.map((close) => close()))
-    await this.world.faults?.clear()
+    const clear = async (): Promise<unknown> => this.world.faults?.clear()
+    await Promise.allSettled([...this.#open.map((close) => close()), clear()])
     if (keep) return this.#folders
     for (const folder of this.#folders) rmSync(folder, { recursive: true, force: true })
     return []

@@ -1,5 +1,5 @@
 import { join } from "node:path"
-import { group, type Output, program, resource, secret, text } from "fettle"
+import { group, type Output, program, resource, secret, task, text } from "fettle"
 import { expect, test } from "vitest"
 import { changesOf, outcomesOf, runsIn, testFolder } from "../support/runs.ts"
 import { thing, world } from "../support/world.ts"
@@ -238,4 +238,33 @@ test("an id that changes only during apply is a replacement, too", async () => {
   expect((await apply(named(2))).outcome).toBe("done")
   expect(far.names()).toEqual(["a", "after 3"])
   expect(changesOf(await plan(named(2)))).toEqual([])
+})
+
+test("the text of a secret in a name is refused before anything is written", async () => {
+  const folder = testFolder()
+  const far = world(join(folder, "world"))
+  const { apply } = runsIn(folder, { env: { KEY: "hunter2-is-long" } })
+  const open = program("open", {}, () => {
+    resource(thing, "n-hunter2-is-long", { folder: far.folder, name: "a" })
+    task("uses", { run: ["true"], env: { KEY: secret.env("KEY") } })
+  })
+  const refused = await apply(open)
+  expect(refused.error).toMatchObject({ code: "SECRET_AS_STRING", fact: expect.stringContaining("[secret KEY]") })
+  expect(far.names()).toEqual([])
+})
+
+test("a kind that lies about what it reads is not called foreign", async () => {
+  const folder = testFolder()
+  const far = world(join(folder, "world"))
+  far.put("a", { name: "a", value: "x", size: 1, serial: 1 })
+  const lying = {
+    ...thing,
+    read: async (keys: readonly { address: never }[]) =>
+      new Map(keys.map((key) => [key.address, { outputs: { name: 5 } }])),
+  }
+  const { plan } = runsIn(folder)
+  const planned = await plan(
+    program("lies", {}, () => void resource(lying as never, "a", { folder: far.folder, name: "a" } as never)),
+  )
+  expect(planned.plan?.changes[0]?.error?.code).toBe("OUTPUT_WRONG")
 })

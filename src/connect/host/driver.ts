@@ -1,6 +1,7 @@
-import { asFettleError, FettleError } from "../../errors.ts"
+import { FettleError } from "../../errors.ts"
 import type { Address } from "../../program/address.ts"
 import type { ChangeItem, ChangeResult, Driver, OpenContext, Read, ReadItem, Seen } from "../../provider.ts"
+import { plainDriver } from "../plain-driver.ts"
 import type { Carrier } from "./carrier.ts"
 import { changeHostItems } from "./change.ts"
 import { Channel } from "./channel.ts"
@@ -51,6 +52,8 @@ class Host implements HostClient {
   readonly #names = new Names()
   #channel: Promise<Channel>
   readonly #waiting: WaveItem[] = []
+  /** For kinds that reach through a host without being host kinds. */
+  readonly #others: Driver = plainDriver<HostClient>(this, { identity: "" })
   #working: Promise<void> | undefined
 
   constructor(carrier: Carrier, context: OpenContext, channel: Channel) {
@@ -78,7 +81,8 @@ class Host implements HostClient {
         : await readHostItems(ours, { look: (script) => this.#look(script, call.signal), names: this.#names, seal }),
     )
     const others = items.filter((item) => hostKindOf(item.provider) === undefined)
-    await Promise.all(others.map(async (item) => seen.set(item.key.address, await this.#readOther(item, call))))
+    if (others.length > 0)
+      for (const [address, answer] of await this.#others.read(others, call)) seen.set(address, answer)
     return seen
   }
 
@@ -86,7 +90,7 @@ class Host implements HostClient {
     await Promise.all(
       items.map((item) => {
         const kind = hostKindOf(item.provider)
-        if (kind === undefined) return this.#changeOther(item).then((result) => settle(item, result))
+        if (kind === undefined) return this.#others.change([item], settle)
         const { promise, resolve } = Promise.withResolvers<void>()
         const settled = (result: ChangeResult): void => {
           settle(item, result)
@@ -152,36 +156,5 @@ class Host implements HostClient {
       log: this.#context.log,
     })
     return this.#channel
-  }
-
-  /** Kinds that reach through a host without being host kinds are called one by one. */
-  async #readOther({ provider, key }: ReadItem, call: Omit<Read<undefined>, "connection">): Promise<Seen<unknown>> {
-    try {
-      const found = await provider.read([key], {
-        signal: call.signal,
-        seal: (sha256) => call.seal(sha256),
-        secret: (name, value) => call.secret(name, value),
-        connection: this,
-      })
-      return (
-        found.get(key.address) ?? {
-          failed: new FettleError("READ_SILENT", `${provider.kind} gave no answer for ${key.address}`),
-        }
-      )
-    } catch (thrown) {
-      return { failed: asFettleError(thrown, "READ_FAILED") }
-    }
-  }
-
-  async #changeOther(item: ChangeItem): Promise<ChangeResult> {
-    try {
-      const call = item.call<HostClient>(this)
-      if (item.action === "ensure")
-        return { outputs: await item.provider.ensure(item.want, item.seen, item.change, call) }
-      await item.provider.delete(item.seen, item.last, call)
-      return { deleted: true }
-    } catch (thrown) {
-      return { failed: asFettleError(thrown, "PROVIDER_THREW"), maybe: true }
-    }
   }
 }
