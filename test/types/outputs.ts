@@ -53,7 +53,7 @@ exactly<Output<string | Secret<string>>>()(text`postgres://shop:${key}@${made.ur
 exactly<Output<string | Secret<string>>>()(text`Bearer ${made.token}`)
 exactly<Output<string>>()(text`<${text`${made.url}`}>`)
 exactly<Output<string | Secret<string>>>()(text`<${text`${key}`}>`)
-// @ts-expect-error 'a' does not exist in type 'Secret<string> | Output<string>
+// @ts-expect-error 'a' does not exist in type '
 text`${{ a: 1 }}`
 // @ts-expect-error Argument of type 'undefined' is not assignable to parameter of type 'MaybeSecret'
 text`${undefined}`

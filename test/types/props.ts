@@ -46,9 +46,9 @@ resource(page, "deep", { path: "/g", tags: ["a", made.version] })
 resource(page, "deep", { path: "/g", size: { width: made.url } })
 // @ts-expect-error Type 'Output<number>' is not assignable to type 'Input<string>'
 resource(page, "deep", { path: "/g", labels: { of: made.version } })
-// @ts-expect-error Type 'Output<string>' is not assignable to type 'Input<"html" | "text"
+// @ts-expect-error Type 'Output<string>' is not assignable to type 'Input<"
 resource(page, "words", { path: "/g", format: made.url })
-// @ts-expect-error Type '"pdf"' is not assignable to type 'Input<"html" | "text"
+// @ts-expect-error Type '"pdf"' is not assignable to type 'Input<"
 resource(page, "words", { path: "/g", format: "pdf" })
 // @ts-expect-error Type '[]' is not assignable to type
 resource(page, "empty", { path: "/g", command: [] })
