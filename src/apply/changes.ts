@@ -9,7 +9,7 @@ import { callWith, type Policy } from "../policies/policy.ts"
 import type { Address } from "../program/address.ts"
 import type { ChangeItem, ChangeResult, Driver, Json } from "../provider.ts"
 import { encode } from "../state/encode.ts"
-import type { NewIntent, Result, Row } from "../state/store.ts"
+import type { NewIntent, Row } from "../state/store.ts"
 import type { Finallies } from "./finally.ts"
 import { actionOf, intentOf, itemOf, type Underway } from "./intents.ts"
 import type { Journal } from "./journal.ts"
@@ -162,6 +162,7 @@ export class Changes {
           error: wrong?.fact,
           closes: true,
         },
+        ...closing(work, this.#engine),
       ],
       [row, ...former],
       removed,
@@ -177,7 +178,6 @@ export class Changes {
     const startedAt = this.#engine.now()
     const underway: (Omit<Underway, "seq"> & { readonly intent: NewIntent | undefined })[] = []
     const opens: ReturnType<Finallies["opens"]>[number][] = []
-    const closes: Result[] = []
     for (const step of steps) {
       const action = actionOf(step)
       const token = step.work.repeat?.token ?? randomUUID()
@@ -190,13 +190,12 @@ export class Changes {
         intent: action === "check" ? undefined : intentOf(step, action, token, startedAt),
       })
       opens.push(...this.#finallies.opens(step.work.address))
-      closes.push(...closing(step.work, this.#engine))
     }
     const intents = [...underway.flatMap((each) => each.intent ?? []), ...opens.map((each) => each.intent)]
     if (intents.length === 0) return underway.map((each) => ({ ...each, seq: undefined }))
     let seqs: readonly number[] = []
     const written = await this.#turns.written(async () => {
-      seqs = await this.#journal.begin(intents, { results: closes })
+      seqs = await this.#journal.begin(intents)
     })
     if (!written) return undefined
     let at = 0
@@ -227,7 +226,10 @@ export class Changes {
     const { step, seq } = each
     const { work } = step
     await this.#journal.end(
-      [{ seq: seq as number, outcome: "done", endedAt: this.#engine.now(), closes: true }],
+      [
+        { seq: seq as number, outcome: "done", endedAt: this.#engine.now(), closes: true },
+        ...closing(work, this.#engine),
+      ],
       [],
       [{ address: work.row?.address ?? work.address, deposed: work.row?.deposed ?? "" }],
     )
