@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
 
 const src = new URL("./src/", import.meta.url).pathname
@@ -6,6 +7,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^fettle$/, replacement: `${src}index.ts` },
+      { find: /^fettle\/provider$/, replacement: `${src}authors.ts` },
       { find: /^fettle\/(?!package\.json)(.+)$/, replacement: `${src}$1.ts` },
     ],
   },
@@ -13,6 +15,7 @@ export default defineConfig({
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
     exclude: ["**/node_modules/**", "**/dist/**", "**/.fettle/**", "test/fixtures/**"],
     reporters: ["default", "./test/support/reporter.ts"],
+    maxWorkers: Math.max(3, availableParallelism()), // most tests wait for other processes: three keep two cores busy
     pool: "forks", // tests kill processes and change directories; threads would share both
     testTimeout: 20_000, // real services and child processes on a machine with two busy cores
     hookTimeout: 30_000,

@@ -128,8 +128,13 @@ async function eachMs(count: number, work: () => Promise<unknown>): Promise<numb
 }
 
 async function ask(probe: Probe): Promise<void> {
-  const tools = { run: () => Promise.reject(new Error("no command is needed")), cwd: "/", baseEnv: {} }
-  const question = await prepare(probe, { connection: tools, signal: new AbortController().signal })
+  const run = () => Promise.reject(new Error("no command is needed"))
+  const question = await prepare(probe, {
+    tools: { run, end: async () => false, cwd: "/", baseEnv: {} },
+    where: { type: "here" },
+    signal: new AbortController().signal,
+    hide: (text) => text,
+  })
   const { verdict, evidence } = await question(undefined)
   if (verdict !== "yes") throw new Error(evidence)
 }

@@ -7,7 +7,7 @@ import { z } from "zod"
 import { build } from "./build.mjs"
 import { files, root } from "./step.mjs"
 
-const entries = ["host", "http", "sqlite"]
+const entries = ["ansible", "docker", "haproxy", "host", "http", "sqlite"]
 
 /** Resolves to what `npm run check` wants of a step. */
 export async function documentation({ check = true } = {}) {
@@ -55,6 +55,7 @@ function kindPage({ kind, about, connects, props, outputs, version }, entry) {
     "",
     ...table(props, "input"),
     "",
+    ...example(kind, entry),
     "## Outputs",
     "",
     ...table(outputs, "output"),
@@ -72,12 +73,65 @@ function table(schema, io) {
     ...(at > 0 ? ["", "or", ""] : []),
     `| name | type | ${io === "input" ? "needed" : "always"} | meaning |`,
     "|---|---|---|---|",
-    ...Object.entries(variant.properties).map(([name, property]) => {
-      const needed = variant.required?.includes(name) && property.default === undefined ? "yes" : ""
-      const standard = property.default === undefined ? "" : ` Default: \`${JSON.stringify(property.default)}\`.`
-      return `| \`${name}\` | ${cell(typeText(property))} | ${needed} | ${cell(`${property.description ?? ""}${standard}`)} |`
-    }),
+    ...rows(variant, io),
   ])
+}
+
+/** A row for each property, and behind it one for each of what is in it: `next.page`. */
+function rows({ properties, required }, io, before = "") {
+  return Object.entries(properties).flatMap(([name, property]) => {
+    const needed = required?.includes(name) && property.default === undefined ? "yes" : ""
+    const standard = property.default === undefined ? "" : ` Default: \`${JSON.stringify(property.default)}\`.`
+    const meaning = cell(`${property.description ?? ""}${standard}`)
+    const own = `| \`${before}${name}\` | ${cell(typeText(property))} | ${needed} | ${meaning} |`
+    const inner = objectsIn(property).flatMap(([mark, object]) => rows(object, io, `${before}${name}${mark}.`))
+    return [own, ...new Map(inner.map((row) => [row.split(" | ")[0], row])).values()]
+  })
+}
+
+/** The objects that a value may be: itself, one of its choices, or what a list holds. */
+function objectsIn(schema) {
+  const choices = schema.anyOf ?? schema.oneOf
+  if (choices !== undefined) {
+    const found = choices.flatMap(objectsIn)
+    const always = (name) => found.every(([, { required }]) => required?.includes(name))
+    return found.map(([mark, object]) => [mark, { ...object, required: object.required?.filter(always) }])
+  }
+  if (schema.type === "array") return objectsIn(schema.items ?? {}).map(([mark, object]) => [`[]${mark}`, object])
+  return schema.properties === undefined || schema.title ? [] : [["", schema]]
+}
+
+/** What stands before an example of a kind, by the names that it uses. */
+const GIVEN = {
+  web: "const web = host.local()",
+  port: "const port = 8080",
+  conf: 'const conf = resource(host.file, "config", { path: "/srv/shop/config.json", content: "{}" }, { on: web })',
+  nginx: 'const nginx = resource(host.package, { name: "nginx" }, { on: web })',
+  code: 'const code = resource(host.tree, { path: "/srv/shop", source: "dist" }, { on: web })',
+  service: 'const service = api({ name: "service", url: "https://api.example.com" })',
+}
+
+/** The example above the kind in its source, as a file that compiles; a test of the docs sees that it does. */
+function example(kind, entry) {
+  const source = files("src/providers/**/*.ts")
+    .map((path) => readFileSync(join(root, path), "utf8"))
+    .find((text) => text.includes(`kind: "${kind}"`))
+  const [, text] = /@example([^@]*?)\s*\*\/\s*export const \w+ = /.exec(source ?? "") ?? []
+  if (text === undefined) return []
+  const code = text.replace(/^\s*\* ?/gm, "").trim()
+  const uses = (name, where) => new RegExp(`(?<![."'/\\w])${name}\\b(?!["':])`).test(where)
+  const onWeb = uses("conf", code) || uses("code", code)
+  const given = Object.entries(GIVEN).filter(([name]) => uses(name, code) || (name === "web" && onWeb))
+  const whole = [...given.map(([, line]) => line), code].join("\n")
+  const names = ["json", "lookup", "resource", "secret"].filter((name) => new RegExp(`\\b${name}[(.]`).test(whole))
+  const clients = whole.includes("api(") ? ['import { api } from "fettle/http"'] : []
+  const entries = [...new Set([entry, ...(whole.includes("host.") ? ["host"] : [])])]
+  const imports = [
+    ...(whole.includes("readFileSync(") ? ['import { readFileSync } from "node:fs"'] : []),
+    `import { ${names.join(", ")} } from "fettle"`,
+    ...entries.map((each) => `import * as ${each} from "fettle/${each}"`),
+  ]
+  return ["## Example", "", "```ts", ...imports, ...clients, "", whole, "```", ""]
 }
 
 /** A type in words; a schema that JSON Schema cannot say (a secret) is called by the title of its meta. */

@@ -1,7 +1,7 @@
 // `npm test [-- VITEST ARGS]`: sets the machine up, builds, runs every test. The last line is printed by
 // test/support/reporter.ts from the results that vitest hands it.
 import { spawnSync } from "node:child_process"
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { build } from "./build.mjs"
 import { root, show } from "./step.mjs"
@@ -21,8 +21,18 @@ function installAptPackages() {
   console.error(`Installing with apt-get: ${missing.join(" ")} ...`)
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" }
   const apt = (...args) => spawnSync("apt-get", ["-qq", ...args], { env, stdio: ["ignore", 2, 2] }).status === 0
-  if (apt("update") && apt("install", "-y", "--no-install-recommends", ...missing)) return
-  console.error("apt-get failed. The tests that need these packages will say so.")
+  const allowServices = keepServicesDown()
+  const done = apt("update") && apt("install", "-y", "--no-install-recommends", ...missing)
+  allowServices()
+  if (!done) console.error("apt-get failed. The tests that need these packages will say so.")
+}
+
+/** Packages of servers start them. The tests start their own, and nobody asked for others: Debian's way to say so. */
+function keepServicesDown() {
+  const policy = "/usr/sbin/policy-rc.d"
+  if (existsSync(policy)) return () => {}
+  writeFileSync(policy, "#!/bin/sh\nexit 101\n", { mode: 0o755 })
+  return () => rmSync(policy, { force: true })
 }
 
 function aptStatus(name) {

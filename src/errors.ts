@@ -60,18 +60,24 @@ export class FettleError extends Error {
 /** Any thrown thing as a FettleError: one that is, as it is; another as the cause of `code`. */
 export function asFettleError(thrown: unknown, code: ErrorCode, fact?: string): FettleError {
   if (thrown instanceof FettleError) return thrown
-  return new FettleError(code, fact ?? causeText(thrown), { cause: thrown })
+  const words = fact ?? causeText(thrown)
+  return new FettleError(code, words === "" ? thrownText(thrown) : words, { cause: thrown })
 }
 
-/** The causes of an error, outermost first, as one line. */
+/** What was thrown without a word: `throw undefined`, `throw null`, `throw ""`. */
+function thrownText(thrown: unknown): string {
+  return `it threw ${thrown === "" ? "an empty text" : String(thrown)}`
+}
+
+/** The causes of an error, outermost first, as one line; what an outer one already says is not repeated. */
 export function causeText(cause: unknown): string {
   const words: string[] = []
-  for (
-    let at: unknown = cause;
-    at !== undefined && at !== null && words.length < 5;
+  let at: unknown = cause
+  for (let depth = 0; at !== undefined && at !== null && depth < 5; depth += 1) {
+    const text = at instanceof Error ? at.message || at.name : String(at)
+    if (!words.some((each) => each.includes(text))) words.push(text)
     at = at instanceof Error ? at.cause : undefined
-  )
-    words.push(at instanceof Error ? at.message || at.name : String(at))
+  }
   return words.join(": ")
 }
 

@@ -13,15 +13,25 @@ export { timeout } from "./policies/timeout.ts"
 export { type CheckOptions, check, type Probe } from "./program/check.ts"
 export { addressOfNode, type Node, type NodeOptions } from "./program/declaration.ts"
 export { each } from "./program/each.ts"
+export { type FleetOptions, fleet, type Member, type Share } from "./program/fleet.ts"
 export { group, on, retire } from "./program/group.ts"
 export { type Input, json, type Output, type Outputs, text } from "./program/output.ts"
-export { command, file, http, log, processes, sql, tcp } from "./program/probes.ts"
+export { command, dns, file, http, log, processes, tcp } from "./program/probes.ts"
 export { type Program, program } from "./program/program.ts"
+export {
+  type Instance,
+  type ReleaseCheck,
+  type ReleaseOptions,
+  release,
+  type VersionPlace,
+} from "./program/release.ts"
 export { lookup, resource } from "./program/resource.ts"
+export { type Database, type Migrated, sql } from "./program/sql-probes.ts"
 export { type TaskCall, task } from "./program/task.ts"
 export type { RunResult, RunSetup } from "./run/context.ts"
 export { localSetup } from "./run/local.ts"
 export { applyProgram as apply, planProgram as plan } from "./run/run.ts"
+export { verifyProgram as verify } from "./run/verify.ts"
 export type { Secret } from "./secrets/secret.ts"
 export { secret } from "./secrets/sources.ts"
 export { cpu } from "./verify/cpu.ts"

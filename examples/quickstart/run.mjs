@@ -28,12 +28,13 @@ const params = [
 // Everything stays in this folder, the data key too: taking it away must leave no trace.
 const env = { ...process.env, XDG_CONFIG_HOME: join(state, "config"), XDG_CACHE_HOME: join(state, "cache") }
 
-process.exit(process.argv[2] === "destroy" ? destroy() : deliver())
+const [first, ...rest] = process.argv.slice(2)
+process.exit(first === "destroy" ? destroy(rest) : deliver(process.argv.slice(2)))
 
-function deliver() {
+function deliver(more) {
   mkdirSync(state, { recursive: true, mode: 0o700 })
   writeFileSync(settings, JSON.stringify(ports))
-  const applied = fettle("apply", "--yes", ...params)
+  const applied = fettle("apply", "--yes", ...more, ...params)
   if (applied !== 0) return applied
   const planned = fettle("plan", "--check", ...params)
   if (planned !== 0) return planned
@@ -50,12 +51,12 @@ npm run quickstart:destroy takes all of it away.`)
   return 0
 }
 
-function destroy() {
+function destroy(more) {
   if (!existsSync(settings)) {
     console.log("There is nothing to take away.")
     return 0
   }
-  const code = fettle("destroy", "--yes", ...params)
+  const code = fettle("destroy", "--yes", ...more, ...params)
   if (code !== 0) return code
   rmSync(state, { recursive: true, force: true })
   console.log("Nothing is left of the quickstart.")

@@ -6,6 +6,8 @@ import { files, root } from "../step.mjs"
 
 const MAX_FUNCTION_LINES = 60
 const MAX_CODE_LINES = 330 // "about 300", comments and blank lines free
+/** Catalogues, which nobody reads from top to bottom: each entry stands for itself. */
+const CATALOGUES = new Set(["src/error-codes.ts"])
 /** Words that say nothing about what a file holds. */
 const EMPTY_NAMES = /^(.*-)?(stack|construct|recipe|manager|helpers?|utils?|common|misc|data|info)(-.*)?\.ts$/
 
@@ -23,7 +25,8 @@ const rules = [
     why: "only report/ and cli/ write to the terminal",
   },
   {
-    not: inRoom("cli"),
+    // The embedded proxy is a command of its own: it has a command line, too.
+    not: (file) => inRoom("cli")(file) || file === "src/connect/proxy/main.ts",
     uses: /^process\.(env|exit|exitCode|argv|stdin)$/,
     why: "only cli/ reads the environment and ends the process",
   },
@@ -83,7 +86,8 @@ function treeProblems(file) {
   }
   visit(tree)
   const lines = codeLines(tree)
-  if (lines > MAX_CODE_LINES) problems.push(`${file}: ${lines} lines of code; about 300 at most`)
+  if (lines > MAX_CODE_LINES && !CATALOGUES.has(file))
+    problems.push(`${file}: ${lines} lines of code; about 300 at most`)
   return problems
 }
 

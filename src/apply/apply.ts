@@ -4,18 +4,21 @@ import type { Engine } from "../plan/engine.ts"
 import type { Planned } from "../plan/planned.ts"
 import { driverOf } from "../plan/read.ts"
 import type { Sessions } from "../plan/sessions.ts"
-import { addressOfRow, NOTHING, newWork, type Work } from "../plan/work.ts"
+import type { Work } from "../plan/work.ts"
 import type { Address } from "../program/address.ts"
 import type { Connection, Driver } from "../provider.ts"
 import type { Result, Row } from "../state/store.ts"
+import { type Chain, chainOf, NO_CHAIN, usesAny } from "./chains.ts"
 import { Changes, type Turns } from "./changes.ts"
 import { Finallies } from "./finally.ts"
 import type { Underway } from "./intents.ts"
 import type { Journal } from "./journal.ts"
 import { type Applied, type ApplyOptions, factsOf, type Outcome } from "./outcome.ts"
-import { closing, differs, rowOf } from "./record.ts"
-import { refresh } from "./refresh.ts"
-import { link, newStep, type Step, stepsOf } from "./steps.ts"
+import { closing, deposedBy, differs, isRecordOnly, rowOf, seenOutputs } from "./record.ts"
+import { lookAgain, refresh } from "./refresh.ts"
+import { Removals } from "./removals.ts"
+import { Rolls } from "./rolls.ts"
+import { type Step, stepsOf } from "./steps.ts"
 
 /** Carries a plan out: as parallel as the graph, the connections and the run's limit allow. A failure stops only what depends on it. */
 export async function apply(
@@ -36,6 +39,7 @@ class ApplyRun {
   readonly #engine: Engine
   readonly #options: ApplyOptions
   readonly #finallies: Finallies
+  readonly #rolls: Rolls
   readonly #ready = new Map<Connection | undefined, Step[]>()
   readonly #busy = new Map<Connection | undefined, number>()
   readonly #outcomes: Outcome[] = []
@@ -43,7 +47,14 @@ class ApplyRun {
   readonly #steps: Step[]
   readonly #changes: Changes
   readonly #ended = new WeakSet<Step>()
+  readonly #removals: Removals
   #inFlight = 0
+  /** Calls under way: a connection that takes any number of changes in one call has one for all of them. */
+  #calls = 0
+  /** Steps that stand for no call of their own. */
+  readonly #carried = new WeakSet<Step>()
+  /** Steps that travel with those they wait for. */
+  readonly #chained = new WeakSet<Step>()
   #pumping = false
   #left: number
   #fatal: FettleError | undefined
@@ -55,7 +66,8 @@ class ApplyRun {
     this.#sessions = sessions
     this.#engine = engine
     this.#options = options
-    this.#finallies = new Finallies(planned, journal, engine)
+    // Questions leave nothing that would have to be put away at their end.
+    this.#finallies = new Finallies(options.verifyOnly === true ? { ...planned, order: [] } : planned, journal, engine)
     const turns: Turns = {
       done: (step, outcome, error, each, verdict) => this.#done(step, outcome, error, each, verdict),
       die: (thrown) => this.#die(thrown),
@@ -63,10 +75,13 @@ class ApplyRun {
       written: (write) => this.#written(write),
       changed: (address) => this.#changed.add(address),
       addDeposed: (step, old) => this.#addDeposed(step, old),
+      again: (step) => this.#again(step),
     }
     this.#changes = new Changes({ journal, sessions, engine, options, finallies: this.#finallies, turns })
     this.#steps = [...stepsOf(planned, options.verifyOnly === true)]
+    this.#removals = new Removals(planned.works, this.#steps, engine)
     this.#left = this.#steps.length
+    this.#rolls = new Rolls(options.verifyOnly === true ? [] : planned.scope.fleets.values(), this.#steps)
   }
 
   async run(): Promise<Applied> {
@@ -94,6 +109,8 @@ class ApplyRun {
         queue.push(
           ...this.#end(step, step.work.planned?.action === "blocked" ? "failed" : "unchanged", step.work.error),
         )
+      else if (this.#rolls.refused(step) !== undefined)
+        queue.push(...this.#end(step, "skipped", this.#rolls.refused(step)))
       else {
         const known = this.#ready.get(step.work.connection)
         if (known === undefined) this.#ready.set(step.work.connection, [step])
@@ -124,38 +141,62 @@ class ApplyRun {
   #pump(): void {
     const stopped = this.#options.stopping.aborted || this.#engine.signal.aborted || this.#fatal !== undefined
     if (!stopped) for (const [connection, queue] of this.#ready) if (queue.length > 0) this.#take(connection, queue)
-    if (this.#inFlight > 0) return
+    if (this.#inFlight > 0 || (!stopped && this.#goesOn())) return
     if (this.#left === 0) this.#finished.resolve()
     else if (stopped) {
-      this.#fatal ??= new FettleError("CANCELLED", `cancelled with ${this.#left} steps left`)
+      this.#fatal ??= new FettleError(
+        "CANCELLED",
+        `cancelled with ${this.#left} ${this.#left === 1 ? "step" : "steps"} left`,
+      )
       this.#finished.resolve()
     }
   }
 
+  /** Where nothing is under way and all that is left waits for a place: see `unlock`. Gives whether something goes on by this. */
+  #goesOn(): boolean {
+    const waiting = [...this.#ready.values()].flat()
+    const unlocked = this.#rolls.unlock(waiting)
+    if (unlocked === "refused") {
+      this.#ready.clear()
+      this.#enqueue(waiting)
+    }
+    if (unlocked !== undefined) this.#pumpSoon()
+    return unlocked !== undefined
+  }
+
   #take(connection: Connection | undefined, queue: Step[]): void {
+    const driver = this.#sessions.opened(connection)
+    const free = this.#engine.parallel - this.#calls
     const room = Math.min(
-      this.#engine.parallel - this.#inFlight,
-      this.#waveOf(connection) - (this.#busy.get(connection) ?? 0),
+      driver?.chains === true && free > 0 ? Number.POSITIVE_INFINITY : free,
+      this.#waveOf(connection, driver) - (this.#busy.get(connection) ?? 0),
     )
     if (room <= 0) return
-    const batch = queue.splice(0, room)
+    const batch = this.#rolls.take(queue, room)
     if (queue.length === 0) this.#ready.delete(connection)
-    this.#inFlight += batch.length
-    this.#busy.set(connection, (this.#busy.get(connection) ?? 0) + batch.length)
-    this.#turn(batch).catch((thrown: unknown) => {
+    if (batch.length === 0) return
+    this.#start(connection, batch, driver?.chains === true ? 1 : batch.length)
+    const underway = [...batch]
+    this.#turn(batch, underway).catch((thrown: unknown) => {
       this.#die(thrown)
-      this.#abandon(batch.filter((step) => !this.#ended.has(step)))
+      this.#abandon(underway.filter((step) => !this.#ended.has(step)))
     })
   }
 
-  readonly #waves = new Map<Connection | undefined, number>()
-
-  #waveOf(connection: Connection | undefined): number {
-    return this.#waves.get(connection) ?? connection?.limits?.concurrent ?? this.#engine.parallel
+  /** Counts steps as under way; the first `calls` of them each as a call of its own. */
+  #start(connection: Connection | undefined, steps: readonly Step[], calls: number): void {
+    for (const step of steps.slice(calls)) this.#carried.add(step)
+    this.#calls += Math.min(calls, steps.length)
+    this.#inFlight += steps.length
+    this.#busy.set(connection, (this.#busy.get(connection) ?? 0) + steps.length)
   }
 
-  /** One batch of steps on one connection, from looking again to their record. */
-  async #turn(batch: readonly Step[]): Promise<void> {
+  #waveOf(connection: Connection | undefined, driver: Driver | undefined): number {
+    return driver?.wave ?? connection?.limits?.concurrent ?? this.#engine.parallel
+  }
+
+  /** One batch of steps on one connection, from looking again to their record. What travels with it is added to `underway`. */
+  async #turn(batch: readonly Step[], underway: Step[]): Promise<void> {
     let driver: Driver
     try {
       driver = await driverOf((batch[0] as Step).work, this.#sessions, this.#engine)
@@ -163,8 +204,7 @@ class ApplyRun {
       for (const step of batch) this.#done(step, "failed", asFettleError(thrown, "CONNECTION_FAILED"))
       return
     }
-    this.#waves.set((batch[0] as Step).work.connection, driver.wave ?? this.#engine.parallel)
-    await refresh(
+    const moved = await refresh(
       batch,
       this.#planned.works,
       this.#changed,
@@ -173,11 +213,35 @@ class ApplyRun {
       this.#sessions,
       this.#engine,
     )
-    const acting: Step[] = []
-    for (const step of batch) if (!this.#endsWithout(step)) acting.push(step)
+    this.#removals.moved(batch)
+    const acting = batch.filter((step) => !this.#endsWithout(step))
     const recording = acting.filter((step) => isRecordOnly(step.work.planned?.action))
     const changing = acting.filter((step) => !isRecordOnly(step.work.planned?.action))
-    await Promise.all([this.#record(recording), this.#changes.change(changing, driver)])
+    const { steps: chained, needsOf } = this.#chain(changing, driver, moved)
+    underway.push(...chained)
+    await Promise.all([this.#record(recording), this.#changes.change([...changing, ...chained], driver, needsOf)])
+  }
+
+  /** What can travel with these changes is under way, too, from here on. */
+  #chain(changing: readonly Step[], driver: Driver, moved: ReadonlySet<Address>): Chain {
+    const connection = changing[0]?.work.connection
+    if (driver.chains !== true || this.#options.stopping.aborted) return NO_CHAIN
+    const chain = chainOf(changing, connection, (step) => !usesAny(step, moved) && this.#rolls.admits(step))
+    for (const step of chain.steps) this.#chained.add(step)
+    this.#start(connection, chain.steps, 0)
+    return chain
+  }
+
+  /** What a repeated create made is as it was wanted then: the plan's entry stands for all that follows. */
+  async #again(step: Step): Promise<void> {
+    const { work } = step
+    const told = work.planned
+    await lookAgain(work, this.#sessions, this.#engine)
+    if (this.#endsWithout(step)) return
+    const isDone = isRecordOnly(work.planned?.action)
+    work.planned = told
+    if (isDone) return this.#record([step])
+    await this.#changes.change([step], await driverOf(work, this.#sessions, this.#engine))
   }
 
   #endsWithout(step: Step): boolean {
@@ -199,6 +263,7 @@ class ApplyRun {
       else if (work.planned?.action === "refresh")
         rows.push({
           ...(work.row as Row),
+          refreshed: true,
           outputs: rowOf({ ...work, want: {} }, seenOutputs(work), this.#engine, false).outputs,
         })
       else if (this.#needsRecord(work)) rows.push(rowOf(work, seenOutputs(work), this.#engine, work.found))
@@ -217,23 +282,9 @@ class ApplyRun {
     }
   }
 
-  /** The old one of a replaced thing is deleted once everything that used it has moved on. */
   #addDeposed(step: Step, old: Row): void {
-    const { work } = step
-    const later = newStep(`${old.address}\n${old.deposed}`, "deposed", {
-      ...newWork({
-        address: addressOfRow(old),
-        declaration: undefined,
-        provider: work.provider,
-        connection: work.connection,
-        row: old,
-        open: [],
-      }),
-      planned: { address: addressOfRow(old), type: "resource", kind: old.kind, action: "delete", because: "replaced" },
-    })
     this.#left += 1
-    for (const follower of step.followers) if (follower.kind === "node") link(follower, later)
-    link(step, later)
+    this.#rolls.add(this.#removals.ofReplaced(step, old))
   }
 
   async #written(write: () => Promise<unknown>): Promise<boolean> {
@@ -259,6 +310,7 @@ class ApplyRun {
   #done(step: Step, outcome: NodeOutcome, error?: FettleError, each?: Underway, verdict?: Outcome["verdict"]): void {
     const { connection } = step.work
     this.#inFlight -= 1
+    if (!this.#carried.has(step)) this.#calls -= 1
     this.#busy.set(connection, (this.#busy.get(connection) ?? 1) - 1)
     this.#enqueue(this.#end(step, outcome, error, each, verdict))
     this.#pumpSoon()
@@ -285,6 +337,7 @@ class ApplyRun {
     const { work } = step
     this.#ended.add(step)
     this.#left -= 1
+    this.#rolls.ended(step, outcome)
     const action = work.planned?.action ?? "none"
     if (outcome !== "unchanged" || action !== "none") {
       const durationMs = each === undefined ? 0 : this.#engine.now() - each.startedAt
@@ -302,6 +355,7 @@ class ApplyRun {
         outcome,
         durationMs,
         because: work.planned?.because,
+        ...(work.planned?.order === undefined ? {} : { order: work.planned.order }),
         ...(error === undefined ? {} : { error: factsOf(error) }),
       })
     }
@@ -309,22 +363,9 @@ class ApplyRun {
     for (const follower of step.followers) {
       follower.waits -= 1
       if (outcome === "failed" || outcome === "maybe" || outcome === "skipped") follower.heldBy ??= work.address
-      if (follower.waits === 0) freed.push(follower)
+      if (follower.waits === 0 && !this.#chained.has(follower)) freed.push(follower)
     }
     if (step.kind === "node") this.#finallies.ended(work.address).catch((thrown: unknown) => this.#die(thrown))
     return freed
   }
-}
-
-/** The token under which a replaced thing waits to be deleted: of the create that was found. */
-function deposedBy(work: Work): string {
-  return work.open.at(-1)?.token ?? work.address
-}
-
-function isRecordOnly(action: string | undefined): boolean {
-  return action === "adopt" || action === "forget" || action === "refresh" || action === "none"
-}
-
-function seenOutputs(work: Work): Readonly<Record<string, unknown>> {
-  return work.seen !== undefined && "outputs" in work.seen ? (work.seen.outputs as Record<string, unknown>) : NOTHING
 }

@@ -4,18 +4,20 @@ import type { NodeOutcome } from "../events/events.ts"
 import type { Engine } from "../plan/engine.ts"
 import { driverOf } from "../plan/read.ts"
 import type { Sessions } from "../plan/sessions.ts"
-import { NOTHING, type Work } from "../plan/work.ts"
+import { NOTHING, Remembered, type Repeat, type Work } from "../plan/work.ts"
 import { callWith, type Policy } from "../policies/policy.ts"
 import type { Address } from "../program/address.ts"
-import type { ChangeItem, ChangeResult, Driver, Json } from "../provider.ts"
+import type { ChangeItem, ChangeResult, Driver } from "../provider.ts"
 import { encode } from "../state/encode.ts"
 import type { NewIntent, Row } from "../state/store.ts"
 import type { Finallies } from "./finally.ts"
 import { actionOf, intentOf, itemOf, type Underway } from "./intents.ts"
 import type { Journal } from "./journal.ts"
+import { type Judged, judge } from "./judge.ts"
 import { NodeLog } from "./node-log.ts"
 import type { ApplyOptions, Outcome } from "./outcome.ts"
-import { checkOutputs, closing, rowOf } from "./record.ts"
+import { policiesFor } from "./policies-for.ts"
+import { closing, rowOf } from "./record.ts"
 import type { Step } from "./steps.ts"
 
 /** What a change tells whoever gives steps their turns. */
@@ -29,6 +31,8 @@ export interface Turns {
   written(write: () => Promise<unknown>): Promise<boolean>
   changed(address: Address): void
   addDeposed(step: Step, old: Row): void
+  /** Looks at a thing again and makes what its program still wants changed. */
+  again(step: Step): Promise<void>
 }
 
 /** Makes the changes of one run: intent, call, record. */
@@ -56,17 +60,24 @@ export class Changes {
     this.#turns = parts.turns
   }
 
-  /** All changes of a batch: their intents in one synced transaction, then the calls, each recorded as it ends. */
-  async change(steps: readonly Step[], driver: Driver): Promise<void> {
+  /**
+   * All changes of a batch: their intents in one synced transaction, then the calls, each recorded as it ends. `needsOf` gives the
+   * steps of the batch, before it in their order, that must have ended well before a step begins.
+   */
+  async change(steps: readonly Step[], driver: Driver, needsOf?: (step: Step) => readonly Step[]): Promise<void> {
     if (steps.length === 0) return
     const underway = await this.#begin(steps)
     if (underway === undefined) return this.#turns.abandon(steps)
     const byItem = new Map<ChangeItem, Underway>()
     const alone: Promise<void>[] = []
+    const items = new Map<Step, ChangeItem>()
     for (const each of underway) {
       this.#engine.emit({ type: "node.started", address: each.step.work.address, action: each.action })
-      const item = itemOf(each, this.#journal, this.#engine)
-      if (each.step.work.declaration?.options.policies?.length) alone.push(this.#guarded(each, item, driver))
+      const after = needsOf?.(each.step).flatMap((need) => items.get(need) ?? [])
+      const item = { ...itemOf(each, this.#journal, this.#engine, this.#sessions), ...(after?.length ? { after } : {}) }
+      items.set(each.step, item)
+      const policies = policiesFor(each.step.work, this.#engine)
+      if (policies.length > 0) alone.push(this.#guarded(each, item, driver, policies))
       else byItem.set(item, each)
     }
     if (byItem.size > 0) alone.push(this.#send(byItem, driver))
@@ -75,9 +86,12 @@ export class Changes {
 
   async #send(byItem: ReadonlyMap<ChangeItem, Underway>, driver: Driver): Promise<void> {
     const unsettled = new Set(byItem.keys())
-    const settled: Promise<void>[] = []
-    const settle = (item: ChangeItem, result: ChangeResult): void => {
-      if (unsettled.delete(item)) settled.push(this.#settle(byItem.get(item) as Underway, result))
+    const settled: Promise<unknown>[] = []
+    const settle = (item: ChangeItem, result: ChangeResult): Promise<boolean> | undefined => {
+      if (!unsettled.delete(item)) return undefined
+      const recorded = this.#settle(byItem.get(item) as Underway, result)
+      settled.push(recorded)
+      return recorded
     }
     try {
       await driver.change([...byItem.keys()], settle)
@@ -93,9 +107,10 @@ export class Changes {
   }
 
   /** One change with the policies of its node around it; a retry repeats the same intent. */
-  async #guarded(each: Underway, item: ChangeItem, driver: Driver): Promise<void> {
+  async #guarded(each: Underway, item: ChangeItem, driver: Driver, policies: readonly Policy[]): Promise<void> {
     const { work } = each.step
     const answer: { result?: ChangeResult | undefined; tries: number } = { tries: 0 }
+    const recorded = Promise.withResolvers<boolean>()
     const once = async (signal: AbortSignal): Promise<void> => {
       const intent = { ...item.intent, repeated: item.intent.repeated || answer.tries > 0 }
       answer.tries += 1
@@ -106,11 +121,13 @@ export class Changes {
         intent,
         call: (connection) => ({ ...item.call(connection), intent }),
       }
-      await driver.change([again], (_item, result) => (answer.result = result))
+      await driver.change([again], (_item, result) => {
+        answer.result = result
+        return recorded.promise
+      })
       throwUnlessMade(answer.result, work.address)
     }
     const { who, stage, stopping } = this.#options
-    const policies = (work.declaration?.options.policies ?? []) as readonly Policy[]
     try {
       await callWith(policies, once, { name: work.address, who, stage, signal: this.#engine.signal, stopping })
     } catch (thrown) {
@@ -118,38 +135,39 @@ export class Changes {
       const maybe = tries > 0 && (result === undefined || !("failed" in result) || result.maybe)
       answer.result = { failed: asFettleError(thrown, "CHANGE_FAILED"), maybe }
     }
-    await this.#settle(each, answer.result as ChangeResult)
+    recorded.resolve(await this.#settle(each, answer.result as ChangeResult))
   }
 
-  /** Records how one change ended and lets what waited for it go on. */
-  async #settle(each: Underway, result: ChangeResult): Promise<void> {
+  /** Records how one change ended and lets what waited for it go on; gives whether its intent is closed. */
+  async #settle(each: Underway, result: ChangeResult): Promise<boolean> {
     const { step } = each
     each.log.end()
     try {
-      if ("failed" in result) await this.#failed(each, result.failed, result.maybe)
+      if ("failed" in result) return await this.#failed(each, result.failed, result.maybe)
+      if ("skipped" in result) await this.#skipped(each, result.skipped)
       else if ("deleted" in result) await this.#deleted(each)
-      else await this.#made(each, result.outputs)
+      else return await this.#made(each, result.outputs)
+      return true
     } catch (thrown) {
       this.#turns.done(step, "maybe", this.#turns.die(thrown))
+      return false
     }
   }
 
-  async #made(each: Underway, given: unknown): Promise<void> {
+  /** Gives whether its intent is closed. */
+  async #made(each: Underway, given: unknown): Promise<boolean> {
     const { step, seq } = each
     const { work } = step
-    let outputs: Readonly<Record<string, unknown>>
-    let wrong: FettleError | undefined
-    try {
-      outputs = checkOutputs(work, given)
-    } catch (thrown) {
-      wrong = asFettleError(thrown, "OUTPUT_WRONG")
-      outputs = isData(given) ? given : NOTHING
-    }
+    const judged = judge(each, given)
+    const { outputs, id, carry, wrong } = judged
     if (work.declaration?.type === "check") return this.#answered(each, outputs, wrong)
-    const row = {
-      ...rowOf(work, outputs, this.#engine, each.action !== "update", carryOf(work, given)),
-      unfinished: wrong !== undefined,
+    if (judged.lost) return this.#failed(each, wrong as FettleError, true)
+    if (each.repeat !== undefined) {
+      await this.#repeated(each, each.repeat, judged)
+      return true
     }
+    const made = rowOf(work, outputs, this.#engine, each.action !== "update", carry)
+    const row = { ...made, id, unfinished: wrong !== undefined }
     const former: readonly Row[] = work.former === undefined ? [] : [{ ...work.former, deposed: each.token }]
     const removed =
       work.row !== undefined && work.row.address !== work.address ? [{ address: work.row.address, deposed: "" }] : []
@@ -170,7 +188,37 @@ export class Changes {
     work.known = outputs
     this.#turns.changed(work.address)
     for (const old of former) this.#turns.addDeposed(step, old)
-    this.#turns.done(step, wrong === undefined ? "done" : "failed", wrong, each)
+    const { verdict, error = wrong } = wrong === undefined ? answerOf(work, outputs) : {}
+    this.#turns.done(step, error === undefined ? "done" : "failed", error, each, verdict)
+    return true
+  }
+
+  /**
+   * A create that was cut off has been made again as it was, and is recorded so: with the props of then. What it replaced
+   * is to be deleted; where the program has come back to that, the new one is.
+   */
+  async #repeated(each: Underway, repeat: Repeat, { outputs, id, carry, wrong }: Judged): Promise<void> {
+    const { step, seq, token } = each
+    const { work } = step
+    const then: Work = { ...work, row: undefined, want: repeat.want }
+    const made: Row = { ...rowOf(then, outputs, this.#engine, true, carry), id, unfinished: wrong !== undefined }
+    const old = each.action === "replace" ? (work.former ?? work.row) : undefined
+    const cameBack = old?.id !== undefined && work.provider.id(work.want) === old.id
+    const current = cameBack ? (old as Row) : made
+    const deposed = cameBack ? [{ ...made, deposed: token }] : old === undefined ? [] : [{ ...old, deposed: token }]
+    const endedAt = this.#engine.now()
+    const outcome = wrong === undefined ? ("done" as const) : ("failed" as const)
+    await this.#journal.end(
+      [{ seq: seq as number, outcome, endedAt, error: wrong?.fact, closes: true }, ...closing(work, this.#engine)],
+      [...(cameBack ? [] : [current]), ...deposed],
+    )
+    for (const row of deposed) this.#turns.addDeposed(step, row)
+    Object.assign(work, { row: current, last: new Remembered(current), former: undefined, id: current.id })
+    Object.assign(work, { repeat: undefined, open: [], known: outputs })
+    this.#turns.changed(work.address)
+    if (wrong !== undefined) return this.#turns.done(step, "failed", wrong, each)
+    if (!cameBack && encode(work.want) === repeat.intent.want) return this.#turns.done(step, "done", undefined, each)
+    await this.#turns.again(step)
   }
 
   /** Writes the intents of all steps in one synced transaction. Undefined: nothing may start. */
@@ -180,11 +228,12 @@ export class Changes {
     const opens: ReturnType<Finallies["opens"]>[number][] = []
     for (const step of steps) {
       const action = actionOf(step)
-      const token = step.work.repeat?.token ?? randomUUID()
+      const token = step.work.repeat?.intent.token ?? randomUUID()
       underway.push({
         step,
         action,
         token,
+        repeat: step.work.repeat,
         startedAt,
         log: new NodeLog(this.#engine, step.work.address),
         intent: action === "check" ? undefined : intentOf(step, action, token, startedAt),
@@ -204,7 +253,7 @@ export class Changes {
     return result
   }
 
-  #answered(each: Underway, outputs: Readonly<Record<string, unknown>>, wrong: FettleError | undefined): void {
+  #answered(each: Underway, outputs: Readonly<Record<string, unknown>>, wrong: FettleError | undefined): true {
     const { step } = each
     const verdict = (outputs.verdict ?? "inconclusive") as "yes" | "no" | "inconclusive"
     const evidence = String(outputs.evidence ?? wrong?.fact ?? "")
@@ -220,6 +269,7 @@ export class Changes {
     const error =
       verdict === "yes" ? undefined : new FettleError(verdict === "no" ? "CHECK_NO" : "CHECK_INCONCLUSIVE", evidence)
     this.#turns.done(step, verdict === "yes" ? "done" : "failed", error, each, verdict)
+    return true
   }
 
   async #deleted(each: Underway): Promise<void> {
@@ -243,7 +293,24 @@ export class Changes {
     await this.change([step], driver)
   }
 
-  async #failed(each: Underway, error: FettleError, maybe: boolean): Promise<void> {
+  /** It came after another change of the same call, which did not end well: nothing was begun. */
+  async #skipped(each: Underway, by: Address): Promise<void> {
+    const error = new FettleError("CHANGE_FAILED", `waits for ${by}`)
+    await this.#journal.end(
+      [{ seq: each.seq as number, outcome: "failed", endedAt: this.#engine.now(), error: error.fact, closes: true }],
+      [],
+    )
+    this.#turns.done(each.step, "skipped", error)
+  }
+
+  /** A task that has run and failed is not one that never ran: the next plan says so. */
+  #firstFailure(work: Work): readonly Row[] {
+    if (work.declaration?.type !== "task") return []
+    return [{ ...rowOf(work, NOTHING, this.#engine, true), unfinished: true }]
+  }
+
+  /** Gives whether its intent is closed. */
+  async #failed(each: Underway, error: FettleError, maybe: boolean): Promise<boolean> {
     const { step, seq } = each
     const { work } = step
     error.at(work.address, work.declaration?.place)
@@ -254,7 +321,12 @@ export class Changes {
       each.action === "delete" ||
       each.action === "update" ||
       (each.action === "run" && !this.#engine.signal.aborted)
-    const rows = work.row === undefined || work.row.deposed !== "" ? [] : [{ ...work.row, unfinished: true }]
+    const rows =
+      work.row === undefined
+        ? this.#firstFailure(work)
+        : work.row.deposed !== ""
+          ? []
+          : [{ ...work.row, unfinished: true }]
     await this.#journal.end(
       [
         {
@@ -268,27 +340,20 @@ export class Changes {
       rows,
     )
     this.#turns.done(step, maybe && !settlesItself ? "maybe" : "failed", error, each)
+    return settlesItself
   }
+}
+
+/** What a kind says whose result is an answer. */
+function answerOf(
+  { provider }: Work,
+  outputs: unknown,
+): { readonly verdict?: Outcome["verdict"]; readonly error?: FettleError } {
+  return provider.answer?.(outputs) ?? {}
 }
 
 /** A change that did not go through, as an exception: what policies look at. */
 function throwUnlessMade(result: ChangeResult | undefined, address: Address): void {
   if (result === undefined) throw new FettleError("PROVIDER_THREW", `the connection gave no result for ${address}`)
   if ("failed" in result) throw result.failed
-}
-
-/** Whether state could remember it, however wrong it is. */
-function isData(given: unknown): given is Record<string, unknown> {
-  if (typeof given !== "object" || given === null) return false
-  try {
-    encode(given)
-    return true
-  } catch {
-    return false
-  }
-}
-
-/** Facts that a provider wants remembered; it knows the very object that it returned. */
-function carryOf(work: Work, given: unknown): Json | undefined {
-  return typeof given === "object" && given !== null ? work.provider.carry?.(given) : undefined
 }

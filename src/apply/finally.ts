@@ -1,79 +1,98 @@
 import { asFettleError } from "../errors.ts"
 import type { Engine } from "../plan/engine.ts"
 import type { Planned } from "../plan/planned.ts"
+import { groupOf } from "../program/address.ts"
 import type { Command } from "../program/declaration.ts"
+import type { Scope } from "../program/scope.ts"
 import type { IntentLine, NewIntent } from "../state/store.ts"
 import type { Journal } from "./journal.ts"
 
 interface Due {
   readonly name: string
   readonly commands: readonly Command[]
+  /** Of the group around it. */
+  readonly around: Due | undefined
+  /** Nodes, and groups and tasks with something at their end, that are right below it and have not ended. */
   remaining: number
   state: "idle" | "open" | "done"
   seq: number | undefined
+  /** Its commands, once they run. */
+  ending: Promise<void> | undefined
 }
 
-/** What is to run at the end of groups and tasks, however they end. Due from the moment that their first change is in the journal. */
+/**
+ * What is to run at the end of groups and tasks, however they end; the inner before the outer. Due from the moment that
+ * their first change is in the journal. Each node knows only what is right around it, so that ten thousand groups cost
+ * no more than ten thousand nodes.
+ */
 export class Finallies {
-  readonly #byAddress = new Map<string, Due[]>()
+  readonly #byAddress = new Map<string, Due>()
+  readonly #byGroup = new Map<string, Due | undefined>([["", undefined]])
   readonly #all: Due[] = []
-  readonly #running: Promise<void>[] = []
   readonly #journal: Journal
   readonly #engine: Engine
 
-  constructor(planned: Planned, journal: Journal, engine: Engine) {
+  constructor({ scope, works, order }: Pick<Planned, "scope" | "works" | "order">, journal: Journal, engine: Engine) {
     this.#journal = journal
     this.#engine = engine
-    const groups = [...planned.scope.groups.values()].map((group) => ({
-      prefix: `${group.path}/`,
-      due: this.#add(group.path, group.finally),
-    }))
-    const tasks = planned.order.filter((address) => (planned.works.get(address)?.declaration?.finally.length ?? 0) > 0)
-    if (groups.length === 0 && tasks.length === 0) return
-    for (const address of planned.order) {
-      const dues = groups.filter((each) => address.startsWith(each.prefix)).map((each) => each.due)
-      if (tasks.includes(address)) dues.push(this.#add(address, planned.works.get(address)?.declaration?.finally ?? []))
-      for (const due of dues) due.remaining += 1
-      if (dues.length > 0) this.#byAddress.set(address, dues)
+    for (const address of order) {
+      const around = this.#ofGroup(groupOf(address), scope.groups)
+      const commands = works.get(address)?.declaration?.finally ?? []
+      const due = commands.length === 0 ? around : this.#add(address, commands, around)
+      if (due === undefined) continue
+      this.#byAddress.set(address, due)
+      join(due)
     }
   }
 
-  #add(name: string, commands: readonly Command[]): Due {
-    const due: Due = { name, commands, remaining: 0, state: "idle", seq: undefined }
+  /** What is right around everything in a group: its own, or that of the nearest group around it that has any. */
+  #ofGroup(path: string, groups: Scope["groups"]): Due | undefined {
+    if (this.#byGroup.has(path)) return this.#byGroup.get(path)
+    const around = this.#ofGroup(path.slice(0, Math.max(0, path.lastIndexOf("/"))), groups)
+    const commands = groups.get(path)?.finally ?? []
+    const due = commands.length === 0 ? around : this.#add(path, commands, around)
+    this.#byGroup.set(path, due)
+    return due
+  }
+
+  #add(name: string, commands: readonly Command[], around: Due | undefined): Due {
+    const due: Due = { name, commands, around, remaining: 0, state: "idle", seq: undefined, ending: undefined }
     this.#all.push(due)
     return due
   }
 
-  /** Lines to write together with the first intent of a node. */
+  /** Lines to write together with the first intent of a node. Where one is open, all around it are. */
   opens(address: string): readonly { readonly intent: NewIntent; readonly opened: (seq: number) => void }[] {
-    const dues = (this.#byAddress.get(address) ?? []).filter((due) => due.state === "idle" && due.commands.length > 0)
-    return dues.map((due) => {
-      due.state = "open"
-      return { intent: this.#intentOf(due), opened: (seq) => (due.seq = seq) }
-    })
+    const opens: { readonly intent: NewIntent; readonly opened: (seq: number) => void }[] = []
+    for (let due = this.#byAddress.get(address); due?.state === "idle"; due = due.around) {
+      const open = due
+      open.state = "open"
+      opens.push({ intent: this.#intentOf(open), opened: (seq) => (open.seq = seq) })
+    }
+    return opens
   }
 
   /** Runs what is due now that a node has ended. */
   async ended(address: string): Promise<void> {
-    for (const due of this.#byAddress.get(address) ?? []) {
+    for (let due = this.#byAddress.get(address); due !== undefined; due = due.around) {
       due.remaining -= 1
-      if (due.remaining === 0) await this.#run(due)
+      if (due.remaining > 0) return
+      await this.#run(due)
     }
   }
 
   /** Runs all that is still open: the run ends. */
   async endAll(): Promise<void> {
     for (const due of [...this.#all].reverse()) await this.#run(due)
-    await Promise.all(this.#running)
   }
 
   async #run(due: Due): Promise<void> {
+    if (due.ending !== undefined) return due.ending
     if (due.state !== "open" || due.seq === undefined) return
     if (this.#engine.signal.aborted || this.#journal.broken) return // stays open: it runs at the next start
     due.state = "done"
-    const running = runFinally(due.name, due.commands, due.seq, this.#journal, this.#engine)
-    this.#running.push(running)
-    await running
+    due.ending = runFinally(due.name, due.commands, due.seq, this.#journal, this.#engine)
+    await due.ending
   }
 
   #intentOf(due: Due): NewIntent {
@@ -92,6 +111,14 @@ export class Finallies {
   }
 }
 
+/** Counts one more that must end first; a group counts in the one around it from its first. */
+function join(due: Due): void {
+  for (let each: Due | undefined = due; each !== undefined; each = each.around) {
+    each.remaining += 1
+    if (each.remaining > 1) return
+  }
+}
+
 /** Runs commands one after the other, each however the one before ended, and closes their line. */
 export async function runFinally(
   name: string,
@@ -103,8 +130,11 @@ export async function runFinally(
   let error: string | undefined
   for (const command of commands) {
     try {
-      await engine.runCommand(command, (text) =>
-        engine.emit({ type: "node.log", address: name, stream: "stdout", text }),
+      await engine.runCommand(
+        command,
+        (text) => engine.emit({ type: "node.log", address: name, stream: "stdout", text }),
+        // A journal that cannot be written is met again at the end.
+        (mark) => void journal.write({ progress: [{ seq, json: { commands: [mark] } }] }).catch(() => {}),
       )
     } catch (thrown) {
       const failed = asFettleError(thrown, "COMMAND_FAILED")

@@ -1,5 +1,6 @@
 import { CALL_TIMEOUT_MS, type Engine } from "../plan/engine.ts"
-import type { Work } from "../plan/work.ts"
+import type { Sessions } from "../plan/sessions.ts"
+import type { Repeat, Work } from "../plan/work.ts"
 import { durationMs } from "../policies/duration.ts"
 import type { ChangeItem, Intent } from "../provider.ts"
 import { encode } from "../state/encode.ts"
@@ -17,6 +18,8 @@ export interface Underway {
   readonly action: IntentAction | "check"
   readonly startedAt: number
   readonly log: NodeLog
+  /** Set where a create that was cut off is made again. */
+  readonly repeat: Repeat | undefined
 }
 
 /** The line of the journal for a step. */
@@ -29,23 +32,30 @@ export function intentOf(step: Step, action: IntentAction, token: string, starte
     action,
     kind: work.provider.kind,
     connection: work.connection?.name ?? "",
-    id: work.id,
+    id: work.repeat === undefined ? work.id : work.repeat.intent.id,
     token,
-    want: work.want === undefined ? (work.row?.props ?? "{}") : encode(work.want),
+    want: work.repeat?.intent.want ?? (work.want === undefined ? (work.row?.props ?? "{}") : encode(work.want)),
     needs: work.declaration?.needs ?? work.row?.needs ?? [],
     startedAt,
   }
 }
 
 /** What a driver is handed for a change that is in the journal. */
-export function itemOf(each: Underway, journal: Journal, engine: Engine): ChangeItem {
+export function itemOf(
+  each: Underway,
+  journal: Journal,
+  engine: Engine,
+  sessions: Pick<Sessions, "driver">,
+): ChangeItem {
   const { work } = each.step
+  const { seq, repeat } = each
+  const progress = work.open.findLast((line) => line.token === each.token && line.progress !== undefined)?.progress
   const intent: Intent = {
     token: each.token,
-    repeated: work.repeat !== undefined,
-    ...(work.repeat?.progress === undefined ? {} : { progress: work.repeat.progress }),
+    repeated: repeat !== undefined,
+    ...(repeat === undefined || progress === undefined ? {} : { progress }),
+    ...(repeat !== undefined || work.open.length === 0 ? {} : { supersedes: work.open.map(({ token }) => token) }),
   }
-  const { seq } = each
   return {
     provider: work.provider,
     address: work.address,
@@ -55,18 +65,32 @@ export function itemOf(each: Underway, journal: Journal, engine: Engine): Change
     last: work.last,
     id: work.id,
     change: work.change ?? { action: "none" },
+    ...(repeat === undefined ? {} : asItWas(repeat)),
     intent,
     timeoutMs: timeoutOf(work),
     signal: engine.signal,
     call: (connection) =>
-      writeCall(work, intent, connection, engine, each.log, async (json) => {
-        if (seq !== undefined) await journal.write({ progress: [{ seq, json }] })
-      }),
+      writeCall(
+        work,
+        intent,
+        connection,
+        engine,
+        each.log,
+        async (json) => {
+          if (seq !== undefined) await journal.write({ progress: [{ seq, json }] })
+        },
+        sessions,
+      ),
   }
 }
 
+/** A create is made again from what it was made from: nothing was there. */
+function asItWas({ intent, want }: Repeat): Pick<ChangeItem, "want" | "seen" | "last" | "id" | "change"> {
+  return { want, seen: { absent: true }, last: undefined, id: intent.id, change: { action: "create" } }
+}
+
 function timeoutOf(work: Work): number {
-  const given = work.declaration?.options.timeout
+  const given = work.declaration?.options.timeout ?? work.timeout
   return given === undefined ? (work.provider.timeoutMs ?? CALL_TIMEOUT_MS) : durationMs(given as number)
 }
 
@@ -74,11 +98,14 @@ function timeoutOf(work: Work): number {
 export function actionOf(step: Step): IntentAction | "check" {
   if (step.kind !== "node") return "delete"
   const { work } = step
+  if (work.repeat !== undefined) return work.repeat.intent.action
   const action = work.change?.action
   if (action === "check") return "check"
   if (action === "run") return "run"
   if (action === "replace" && work.former === undefined && work.row !== undefined)
-    return work.change !== undefined && "order" in work.change && work.change.order === "create-first"
+    return work.change !== undefined &&
+      "order" in work.change &&
+      (work.change.order ?? "delete-first") !== "delete-first"
       ? asCreateFirst(work)
       : "delete"
   if (action === "update") return "update"

@@ -12,12 +12,12 @@ interface Entry {
  * a promise resolves only when its lines are on the disk. After a failed sync nothing more is written: the run is over.
  */
 export class Journal {
-  readonly #store: Store
+  readonly #store: Pick<Store, "commit">
   readonly #run: number
   #entries: Entry[] = []
   #failure: unknown
 
-  constructor(store: Store, run: number) {
+  constructor(store: Pick<Store, "commit">, run: number) {
     this.#store = store
     this.#run = run
   }

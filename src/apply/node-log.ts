@@ -47,7 +47,7 @@ export class NodeLog {
   #tell(name: StreamName, stream: { rest: string }, text: string): void {
     const lines = (stream.rest + text).split("\n")
     stream.rest = lines.pop() ?? ""
-    for (const line of lines) this.#emit(name, line)
+    for (const line of lines) this.#emit(name, line.replace(/\r$/, ""))
     if (stream.rest.length <= PIECE_MAX) return
     this.#emit(name, stream.rest)
     stream.rest = ""

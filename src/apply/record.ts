@@ -1,8 +1,7 @@
-import { FettleError } from "../errors.ts"
 import type { Engine } from "../plan/engine.ts"
-import type { Work } from "../plan/work.ts"
-import type { Json } from "../provider.ts"
-import { Secret } from "../secrets/secret.ts"
+import { isProtected, NOTHING, type Work } from "../plan/work.ts"
+import { remembered } from "../policies/allowed.ts"
+import type { AnyProvider, Json } from "../provider.ts"
 import { encode } from "../state/encode.ts"
 import type { Result, Row } from "../state/store.ts"
 
@@ -21,14 +20,15 @@ export function rowOf(
     kind: provider.kind,
     version: provider.version,
     connection: work.connection?.name ?? "",
-    id: provider.idOf?.(outputs) ?? work.id,
+    id: idGiven(provider, outputs) ?? work.id,
     owned: row === undefined || row.address === "" ? made || work.found : row.owned || made,
-    protect: declaration?.options.protect === true,
+    protect: isProtected(work),
     retain: declaration?.options.retain === true,
     unfinished: false,
     props: encode(work.want),
     outputs: encode(outputs, (secret) => engine.key.seal(JSON.stringify(engine.box.value(secret)))),
     carry: carry === undefined ? row?.carry : JSON.stringify(carry),
+    allowed: work.policies === undefined ? row?.allowed : remembered(work.policies),
     needs: declaration?.needs ?? row?.needs ?? [],
   }
 }
@@ -42,7 +42,9 @@ export function differs(a: Row, b: Row | undefined): boolean {
     a.id !== b.id ||
     a.protect !== b.protect ||
     a.retain !== b.retain ||
-    a.unfinished !== b.unfinished
+    a.unfinished !== b.unfinished ||
+    a.allowed !== b.allowed ||
+    (a.refreshed === true) !== (b.refreshed === true)
   )
     return true
   if (a.connection !== b.connection || a.version !== b.version || a.needs.join("\n") !== b.needs.join("\n")) return true
@@ -53,31 +55,32 @@ function unsealed(outputs: string): string {
   return outputs.replace(/,"sealed":"[^"]*"/g, "")
 }
 
-/** Checks what a provider gave back: its own schema, and what it predicted. @throws FettleError `OUTPUT_WRONG` */
-export function checkOutputs(work: Work, outputs: unknown): Readonly<Record<string, unknown>> {
-  const parsed = work.provider.outputs.safeParse(outputs)
-  if (!parsed.success) {
-    const words = parsed.error.issues
-      .slice(0, 3)
-      .map(
-        (issue: { path: PropertyKey[]; message: string }) =>
-          `${issue.path.map(String).join(".") || "outputs"}: ${issue.message}`,
-      )
-    throw new FettleError("OUTPUT_WRONG", `${work.provider.kind} returned wrong outputs: ${words.join("; ")}`)
+/** The id that outputs tell, where their kind has them from the far side. Wrong outputs tell none. */
+export function idGiven(provider: AnyProvider, outputs: unknown): string | undefined {
+  try {
+    const id: unknown = provider.idOf?.(outputs)
+    return typeof id === "string" && id !== "" ? id : undefined
+  } catch {
+    return undefined
   }
-  const given = parsed.data as Record<string, unknown>
-  for (const [key, predicted] of Object.entries(work.known))
-    if (work.planned?.action !== "none" && !same(predicted, given[key]))
-      throw new FettleError("OUTPUT_WRONG", `${work.provider.kind} predicted another ${key} than it gave`)
-  return given
-}
-
-function same(a: unknown, b: unknown): boolean {
-  if (a instanceof Secret && b instanceof Secret) return a.fingerprint === b.fingerprint
-  return a === b || encode([a]) === encode([b])
 }
 
 /** Open intents of an earlier run that a node's turn settles. */
 export function closing(work: Work, engine: Engine): readonly Result[] {
   return work.open.map((each) => ({ seq: each.seq, outcome: "settled" as const, endedAt: engine.now(), closes: true }))
+}
+
+/** The token under which a replaced thing waits to be deleted: of the create that was found. */
+export function deposedBy(work: Work): string {
+  return work.open.at(-1)?.token ?? work.address
+}
+
+/** What was seen of a thing; nothing where it was not there. */
+export function seenOutputs(work: Work): Readonly<Record<string, unknown>> {
+  return work.seen !== undefined && "outputs" in work.seen ? (work.seen.outputs as Record<string, unknown>) : NOTHING
+}
+
+/** Whether an action changes nothing but what state says. */
+export function isRecordOnly(action: string | undefined): boolean {
+  return ["adopt", "forget", "move", "refresh", "none"].includes(action ?? "")
 }

@@ -19,6 +19,7 @@ const FRESH_MS = 5_000
 /**
  * Brings steps up to what is true at their turn: inputs that became known, and things that may have moved since the plan.
  * Where one must be looked at again because of its age, all that wait behind it are, too: one read serves them all.
+ * @returns those of which something else is known now than the plan told those that use it
  */
 export async function refresh(
   steps: readonly Step[],
@@ -28,7 +29,7 @@ export async function refresh(
   queued: readonly Step[],
   sessions: Sessions,
   engine: Engine,
-): Promise<void> {
+): Promise<ReadonlySet<Address>> {
   const again: { readonly work: Work; readonly before: string }[] = []
   for (const step of steps) {
     const { work } = step
@@ -52,7 +53,28 @@ export async function refresh(
         again.push({ work, before: work.planned?.action ?? "decide" })
   const reading = again.map(({ work }) => work).filter((work) => work.declaration?.type !== "check")
   if (reading.length > 0) await readAll(reading, sessions, engine)
+  const told = new Map(again.map(({ work }) => [work, knownText(work)]))
   for (const { work, before } of again) decideAgain(work, before, engine)
+  const isMoved = ([work, known]: readonly [Work, string | undefined]): boolean =>
+    known === undefined || knownText(work) !== known
+  return new Set([...told].filter(isMoved).map(([{ address }]) => address))
+}
+
+/** What is known of its outputs, to be compared; undefined where it cannot be. */
+function knownText({ known }: Work): string | undefined {
+  try {
+    return encode(known)
+  } catch {
+    return undefined
+  }
+}
+
+/** Looks at one thing anew, and decides what its program still wants changed. */
+export async function lookAgain(work: Work, sessions: Sessions, engine: Engine): Promise<void> {
+  work.id = idFrom(work, work.want)
+  splitMoved(work, work.want)
+  await readAll([work], sessions, engine)
+  work.planned = decide(work, {}, engine)
 }
 
 async function mustRead(
@@ -66,7 +88,7 @@ async function mustRead(
   const old = isOld(work, guards, engine)
   if (step.kind !== "node" || work.declaration === undefined) return work.seen === undefined || old
   const needsMoved = work.declaration.needs.some((need) => changed.has(need))
-  const follows = needsMoved && work.provider.followsNeeds === true
+  const follows = work.followsMaker || (needsMoved && work.provider.followsNeeds === true)
   if (work.want !== undefined && (work.declaration.complete || !needsMoved))
     return follows || (old && work.declaration.type === "resource" && work.planned?.action !== "none")
   const props = await resolveProps(work, works, engine, false)
@@ -93,11 +115,25 @@ function decideAgain(work: Work, before: string, engine: Engine): void {
     work.planned = { ...headOf(work), action: "check", because: "asked at every apply" }
     return
   }
-  work.planned = decide(work, {}, engine)
+  const { planned } = work
+  const exactly = work.change?.exactly
+  work.planned = decide(work, work.options, engine)
   const now = work.planned.action
-  if (before === "decide" || now === before || now === "none" || now === "blocked") return
-  work.planned = blocked(
-    work,
-    new FettleError("STALE", `${work.address} was to be ${before}d and would now be ${now}d`),
-  )
+  if (before === "move" && now === "none") work.planned = planned // its new address is recorded by now, and to be told
+  if (before === "decide" || now === "none" || now === "blocked") return
+  if (now === before) holdFast(work, exactly)
+  else work.planned = blocked(work, stale(`${work.address} was to be ${before}d and would now be ${now}d`))
+}
+
+/** What the plan named is done, and nothing else: not what has come since, nor what is another thing under its name. */
+function holdFast(work: Work, exactly: readonly string[] | undefined): void {
+  if (exactly === undefined || work.change === undefined) return
+  const now = work.change.exactly ?? []
+  const moved = exactly.find((each) => !now.includes(each))
+  if (moved === undefined) work.change = { ...work.change, exactly }
+  else work.planned = blocked(work, stale(`${work.address}: ${moved} is not as it was planned`))
+}
+
+function stale(fact: string): FettleError {
+  return new FettleError("STALE", fact)
 }

@@ -1,6 +1,7 @@
 import type { Planned } from "../plan/planned.ts"
-import type { Work } from "../plan/work.ts"
+import { addressOfRow, newWork, type Work } from "../plan/work.ts"
 import type { Address } from "../program/address.ts"
+import type { Row } from "../state/store.ts"
 
 /** What one step does to one address. */
 export type StepKind = "node" | "delete" | "deposed"
@@ -48,8 +49,11 @@ function linkDeletes(deletes: ReadonlyMap<string, Step>, nodes: ReadonlyMap<stri
   for (const user of deletes.values())
     for (const need of user.work.row?.needs ?? [])
       for (const step of byAddress.get(need) ?? []) if (step !== user) link(user, step)
-  for (const user of nodes.values())
-    for (const need of user.work.row?.needs ?? []) for (const step of byAddress.get(need) ?? []) link(user, step)
+  for (const user of nodes.values()) {
+    if (user.work.declaration?.versions !== undefined) continue // a version that may go has no traffic
+    for (const need of (user.work.row ?? user.work.former)?.needs ?? [])
+      for (const step of byAddress.get(need) ?? []) link(user, step)
+  }
   for (const step of deletes.values()) if (step.kind === "deposed") link(nodes.get(recordedAddress(step)), step)
 }
 
@@ -58,7 +62,7 @@ function recordedAddress({ work }: Step): string {
   return work.row?.address ?? work.address
 }
 
-export function newStep(key: string, kind: StepKind, work: Work): Step {
+function newStep(key: string, kind: StepKind, work: Work): Step {
   return { key, kind, work, waits: 0, followers: [], heldBy: undefined }
 }
 
@@ -66,4 +70,19 @@ export function link(before: Step | undefined, after: Step): void {
   if (before === undefined) return
   before.followers.push(after)
   after.waits += 1
+}
+
+/** The step that deletes the old one of a replaced thing. */
+export function deposedStep({ work }: Step, old: Row): Step {
+  return newStep(`${old.address}\n${old.deposed}`, "deposed", {
+    ...newWork({
+      address: addressOfRow(old),
+      declaration: undefined,
+      provider: work.provider,
+      connection: work.connection,
+      row: old,
+      open: [],
+    }),
+    planned: { address: addressOfRow(old), type: "resource", kind: old.kind, action: "delete", because: "replaced" },
+  })
 }

@@ -1,5 +1,6 @@
 import { FettleError } from "../errors.ts"
 import type { Engine } from "../plan/engine.ts"
+import type { Sessions } from "../plan/sessions.ts"
 import type { Work } from "../plan/work.ts"
 import { secretsIn } from "../program/output.ts"
 import type { Intent, Json, Write } from "../provider.ts"
@@ -14,6 +15,7 @@ export function writeCall<C>(
   engine: Engine,
   nodeLog: NodeLog,
   progress: (json: Json) => Promise<void>,
+  sessions: Pick<Sessions, "driver">,
 ): Write<C> {
   let named: ReadonlySet<Secret<unknown>> | undefined
   return {
@@ -21,11 +23,18 @@ export function writeCall<C>(
     signal: engine.signal,
     address: work.address,
     intent,
+    owner: `${engine.caller.program}/${engine.caller.stage}`,
     progress,
+    reach: async (name) => {
+      const connection = work.declaration?.reaches?.find((each) => each.name === name)
+      if (connection !== undefined) return sessions.driver(connection)
+      throw new FettleError("CONNECTION_MISSING", `${work.address} does not name the connection ${name}`)
+    },
     seal: (sha256) => engine.key.fingerprintOfHash(sha256),
     secret: (name, value) => engine.box.wrap(name, value),
     hide: (text) => engine.redact(text),
-    log: (text, stream) => nodeLog.write(stream === undefined ? `${text}\n` : text, stream ?? "fettle"),
+    measured: (facts) => engine.emit({ type: "node.measured", address: work.address, measured: facts }),
+    log: (text, stream) => nodeLog.write(stream === undefined ? asLine(text) : text, stream ?? "fettle"),
     reveal: <T>(secret: Secret<T>): T => {
       named ??= new Set([...secretsIn(work.want), ...secretsIn(work.last?.outputs)])
       if (!(secret instanceof Secret) || !named.has(secret))
@@ -36,4 +45,9 @@ export function writeCall<C>(
       return engine.box.value(secret) as T
     },
   }
+}
+
+/** What a kind or a function says is a line, whether it ended it itself or not. */
+function asLine(text: string): string {
+  return text.endsWith("\n") ? text : `${text}\n`
 }

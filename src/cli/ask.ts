@@ -3,15 +3,16 @@ import { Writable } from "node:stream"
 
 /**
  * Asks on the terminal; an empty answer where nobody answers: the input ended, Ctrl-C, or `signal`.
- * @param options `hidden`: what is typed is not shown
+ * @param options `hidden`: what is typed is not shown; the question then stands on standard error, as it does for other programs
  */
 export async function ask(
   question: string,
   signal: AbortSignal | undefined,
   options: { readonly hidden?: boolean } = {},
 ): Promise<string> {
-  const output = process.stdout.isTTY === true ? process.stdout : process.stderr
   const hidden = options.hidden === true
+  const [first, second] = hidden ? [process.stderr, process.stdout] : [process.stdout, process.stderr]
+  const output = first.isTTY === true ? first : second
   const reader = createInterface({ input: process.stdin, output: hidden ? silent() : output, terminal: true })
   // Asked only now that what is typed is read: what comes before would be lost.
   output.write(question)
@@ -28,10 +29,10 @@ function answerOf(reader: Interface, signal: AbortSignal | undefined): Promise<s
     const none = (): void => resolve("")
     reader.once("line", resolve)
     reader.once("close", none)
-    // In raw mode Ctrl-C is a key: it becomes the signal that it would have been.
+    // In raw mode Ctrl-C is a key: it becomes the signal that it would have been. Whoever listens to it aborts `signal`.
     reader.once("SIGINT", () => {
       process.kill(process.pid, "SIGINT")
-      none()
+      if (signal === undefined) none()
     })
     if (signal?.aborted === true) none()
     else signal?.addEventListener("abort", none, { once: true })

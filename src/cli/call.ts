@@ -20,7 +20,27 @@ export interface Options {
   readonly refreshOnly?: boolean
   readonly expectAbsent?: string
   readonly expectDeletes?: string
+  readonly expectTarget?: readonly string[]
   readonly parallel?: string
+  readonly fingerprint?: readonly string[]
+  readonly unseen?: boolean
+  readonly config?: string
+  readonly port?: string
+  readonly limit?: string
+  readonly inventory?: readonly string[]
+  readonly shell?: boolean
+  readonly stdin?: boolean
+  readonly timeout?: string
+  /** `exec` takes it as a word of its own; others want to know by what. */
+  readonly become?: string | boolean
+  readonly becomeUser?: string
+  readonly askBecomePassword?: boolean
+  readonly user?: string
+  readonly local?: boolean
+  readonly docker?: boolean
+  readonly host?: string
+  readonly context?: string
+  readonly askPassword?: boolean
   readonly yes?: boolean
   readonly force?: boolean
   readonly made?: string
@@ -59,10 +79,12 @@ export function planOptionsOf(options: Options): PlanOptions {
   const expectDeletes = countOf("--expect-deletes", options.expectDeletes)
   return {
     ...(options.target === undefined ? {} : { targets: options.target }),
+    ...(options.limit === undefined ? {} : { limit: options.limit }),
     ...(options.replace === undefined ? {} : { replace: options.replace }),
     ...(options.refreshOnly === true ? { refreshOnly: true } : {}),
     ...(expectAbsent === undefined ? {} : { expectAbsent }),
     ...(expectDeletes === undefined ? {} : { expectDeletes }),
+    ...(options.expectTarget === undefined ? {} : { expectTargets: options.expectTarget }),
   }
 }
 

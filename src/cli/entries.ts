@@ -10,15 +10,35 @@ export interface Entry {
 }
 
 const TARGET = ["--target <address...>", "only these addresses and what they need"] as const
+const LIMIT = [
+  "-l, --limit <pattern>",
+  "only hosts that this chooses: names, groups, tags, globs; ! takes away, & keeps only",
+] as const
 const REPLACE = ["--replace <address...>", "make these anew even though nothing asks for it"] as const
 const REFRESH = ["--refresh-only", "only bring state up to what is observed"] as const
 const ABSENT = ["--expect-absent <n>", "it is true that N recorded things are gone"] as const
 const DELETES = ["--expect-deletes <n>", "it is meant that N things are deleted"] as const
+const OTHER = [
+  "--expect-target <connection...>",
+  "another machine or account stands behind these, and it is meant",
+] as const
 const PARALLEL = ["--parallel <n>", "most changes under way at once (default 100)"] as const
 const TYPES = ["--types", "check types first, with the project's own typescript"] as const
 const YES = ["-y, --yes", "do not ask"] as const
+const LOCAL = ["--local", "this machine in the place of a host"] as const
+const REACHING = [
+  ["--become <sudo or doas>", "look as root"],
+  ["--ask-password", "ask for the password that sudo wants"],
+  ["--config <path>", "an ssh_config file instead of your own"],
+  ["--port <n>", "where sshd listens, if ssh_config does not say"],
+] as const
+const ENGINE = [
+  ["--docker", "the Docker Engine of this machine, or as DOCKER_HOST and the docker context say"],
+  ["--host <address>", "with --docker: unix://, tcp:// or ssh://user@host"],
+  ["--context <name>", "with --docker: a context of the docker command"],
+] as const
 const JUNIT = ["--junit <file>", "write checks and tasks as JUnit XML"] as const
-const PLANNING = [TARGET, REPLACE, REFRESH, TYPES, ABSENT, DELETES, PARALLEL]
+const PLANNING = [TARGET, LIMIT, REPLACE, REFRESH, TYPES, ABSENT, DELETES, OTHER, PARALLEL]
 
 export const everyDay: readonly Entry[] = [
   {
@@ -45,7 +65,7 @@ export const everyDay: readonly Entry[] = [
   {
     usage: "verify",
     about: "ask the checks; change nothing",
-    options: [JUNIT, PARALLEL],
+    options: [TARGET, LIMIT, JUNIT, PARALLEL],
     load: async () => (await import("./commands/apply.ts")).verify,
   },
   {
@@ -57,8 +77,78 @@ export const everyDay: readonly Entry[] = [
   {
     usage: "destroy",
     about: "delete everything that Fettle made",
-    options: [YES, TARGET, ABSENT, PARALLEL],
+    options: [YES, TARGET, LIMIT, ABSENT, OTHER, PARALLEL],
     load: async () => (await import("./commands/apply.ts")).destroy,
+  },
+  {
+    usage: "rollback <release> [version]",
+    about: "send all traffic of a release back to a version that still runs",
+    options: [YES, PARALLEL],
+    load: async () => (await import("./commands/release.ts")).rollback,
+  },
+]
+
+export const releaseCommands: readonly Entry[] = [
+  {
+    usage: "promote <name>",
+    about: "let a release that waits for a person go on to all traffic",
+    options: [YES, PARALLEL],
+    load: async () => (await import("./commands/release.ts")).promote,
+  },
+  {
+    usage: "retry <name>",
+    about: "let a version that was rolled back be tried again by the next apply",
+    load: async () => (await import("./commands/release.ts")).retry,
+  },
+]
+
+export const hostCommands: readonly Entry[] = [
+  {
+    usage: "exec [command...]",
+    about: "run a command on many hosts, as in: fettle exec -l web -- uptime",
+    options: [
+      ["-l, --limit <pattern>", "hosts by name, group, tag or glob; ! takes away, & keeps only (default all)"],
+      ["-i, --inventory <file...>", "an inventory (Ansible's, ssh_config, JSON, a script), or names: web1,web2,"],
+      ["--shell", "the command is one text for sh"],
+      ["--stdin", "give standard input to each of them"],
+      ["--timeout <duration>", "limit of the command on one host (default 60s)"],
+      ["--become", "as root, by sudo"],
+      ["--become-user <name>", "as this user, by sudo"],
+      ["-K, --ask-become-password", "ask once for the password that sudo wants"],
+      ["--config <path>", "an ssh_config file instead of your own"],
+      ["--user <name>", "whom to log in as, if ssh_config does not say"],
+      ["--parallel <n>", "most hosts at once (default 100)"],
+    ],
+    load: async () => (await import("./commands/exec.ts")).exec,
+  },
+  {
+    usage: "look [host]",
+    about: "tell what a server or a Docker Engine is and what is on it; needs no program, writes nothing",
+    options: [LOCAL, ...ENGINE, ...REACHING],
+    load: async () => (await import("./commands/look.ts")).look,
+  },
+  {
+    usage: "diff [hosts...]",
+    about: "show what differs between two servers that should be equal; exit with 2 where they differ",
+    options: [LOCAL, ...REACHING],
+    load: async () => (await import("./commands/diff.ts")).diff,
+  },
+  {
+    usage: "draft [host]",
+    about: "print a program of what is on a server or a Docker Engine, to be taken over as it is",
+    options: [LOCAL, ...ENGINE, ...REACHING],
+    load: async () => (await import("./commands/draft.ts")).draft,
+  },
+  {
+    usage: "trust <host...>",
+    about: "show the keys of hosts that ssh does not know yet, and make them known",
+    options: [
+      ["--fingerprint <sha256...>", "the key must have this fingerprint; nobody is asked"],
+      ["--unseen", "take whatever key comes: whoever is in between is trusted too"],
+      ["--config <path>", "an ssh_config file instead of your own"],
+      ["--port <n>", "where sshd listens, if ssh_config does not say"],
+    ],
+    load: async () => (await import("./commands/trust.ts")).trust,
   },
 ]
 

@@ -1,12 +1,13 @@
 import { CommanderError, Help, Command as Line, Option } from "commander"
 import type { Call, Options } from "./call.ts"
-import { afterwards, type Entry, everyDay, stateCommands, troubles } from "./entries.ts"
+import { afterwards, type Entry, everyDay, hostCommands, releaseCommands, stateCommands, troubles } from "./entries.ts"
+import { leave, watchOutput } from "./leave.ts"
 import { surroundings } from "./surroundings.ts"
 
 /** Runs one command line and gives its exit code. */
 export async function runLine(args: readonly string[]): Promise<number> {
   const around = surroundings()
-  surviveClosedOutput()
+  watchOutput()
   tellOfCrashes(around, args)
   let shown: Options = { color: !args.includes("--no-color"), json: args.includes("--json") }
   let code = 0
@@ -16,11 +17,16 @@ export async function runLine(args: readonly string[]): Promise<number> {
   })
   try {
     if (args.length === 0) line.outputHelp()
-    else await line.parseAsync(args, { from: "user" })
+    else await line.parseAsync(asHelp(args), { from: "user" })
     return code
   } catch (thrown) {
     return failed(thrown, { around, options: shown })
   }
+}
+
+/** `fettle help plan` is `fettle plan --help`. */
+function asHelp(args: readonly string[]): readonly string[] {
+  return args[0] === "help" ? [...args.slice(1), "--help"] : args
 }
 
 /** Help and a wrong line both end commander by a throw. */
@@ -32,22 +38,21 @@ async function failed(thrown: unknown, call: Pick<Call, "around" | "options">): 
   return printError(new FettleError("USAGE", thrown.message.replace(/^error: /, "").replace(/\n/g, " ")), call)
 }
 
-/** `fettle plan | head` closes the pipe: what nobody reads is dropped, and the run goes on. */
-function surviveClosedOutput(): void {
-  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
-}
+/** How long a run may take to end itself, in milliseconds: children get 5 s from SIGTERM to SIGKILL, and then it tells its end. */
+const ENDS_WITHIN_MS = 8_000
 
-/** What nobody caught ends the run at once; the journal knows what was under way. */
+/** What nobody caught ends the run that is under way, which tells its end; where there is none, or it hangs, the process. */
 function tellOfCrashes(around: Call["around"], args: readonly string[]): void {
   const crash = async (thrown: unknown): Promise<void> => {
-    const { crashError } = await import("./load-error.ts")
+    const [{ crashError }, { endRun }] = await Promise.all([import("./load-error.ts"), import("./crash.ts")])
+    const error = crashError(thrown)
+    if (endRun(error)) setTimeout(() => void tell(error), ENDS_WITHIN_MS)
+    else await tell(error)
+  }
+  const tell = async (error: unknown): Promise<void> => {
     const { printError } = await import("./print.ts")
-    process.exit(
-      printError(crashError(thrown), {
-        around,
-        options: { color: !args.includes("--no-color"), json: args.includes("--json") },
-      }),
-    )
+    const options = { color: !args.includes("--no-color"), json: args.includes("--json") }
+    leave(printError(error, { around, options }))
   }
   process.on("uncaughtException", crash)
   process.on("unhandledRejection", crash)
@@ -68,6 +73,10 @@ function lineOf(act: Act): Line {
     .helpCommand(false)
   addShared(line)
   addAll(line.commandsGroup("Every day:"), "", everyDay, act)
+  const release = line.command("release").description("decide what a release waits for").helpCommand(false)
+  release.action(() => release.outputHelp())
+  addAll(release, "release ", releaseCommands, act)
+  addAll(line.commandsGroup("Servers:"), "", hostCommands, act)
   addAll(line.commandsGroup("Afterwards:"), "", afterwards, act)
   line.commandsGroup("When something is wrong:")
   addAll(line, "", troubles, act)
@@ -76,7 +85,7 @@ function lineOf(act: Act): Line {
   addAll(state, "state ", stateCommands, act)
   line.addHelpText(
     "after",
-    `\nExit codes: 0 done, or nothing to do; 1 error; 2 changes pending (plan --check); 3 a check said no;\n4 a check could not be answered; 130 cancelled.\nfettle --version prints the version.`,
+    `\nExit codes: 0 done, or nothing to do; 1 error; 2 changes pending (plan --check) or hosts differ (diff); 3 a check said no;\n4 a check could not be answered; 130 cancelled.\nfettle --version prints the version.`,
   )
   return line
 }

@@ -51,7 +51,17 @@ export function crashError(thrown: unknown): FettleError {
     cause: thrown instanceof Error ? thrown.cause : undefined,
     place: spot === undefined ? undefined : placeOf(spot),
   }
-  return new FettleError(spot === undefined ? "INTERNAL" : "PROGRAM_THREW", messageOf(error), parts)
+  return new FettleError(spot === undefined ? "INTERNAL" : "STRAY_ERROR", messageOf(error), parts)
+}
+
+/** An end of the process that nobody of us asked for, at the user's line that asked for it. */
+export function exitError(stack: string): FettleError {
+  const spot = firstUserSpot(stack)
+  const isAsked = /\bprocess\.(?:exit|reallyExit)\b/.test(stack)
+  const fact = isAsked
+    ? "process.exit was called in the middle of the run"
+    : "nothing was left that could go on: something waits for what never comes"
+  return new FettleError("PROCESS_ENDED", fact, spot === undefined ? {} : { place: placeOf(spot) })
 }
 
 function stripped(error: Thrown, file: string): FettleError {

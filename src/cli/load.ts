@@ -6,7 +6,9 @@ import { runCommand } from "../connect/process.ts"
 import { FettleError } from "../errors.ts"
 import { isProgram, type Program } from "../program/program.ts"
 import type { Call } from "./call.ts"
-import { loadError } from "./load-error.ts"
+import { guardExit, leave } from "./leave.ts"
+import { exitError, loadError } from "./load-error.ts"
+import { printError } from "./print.ts"
 
 /** A user's program and where it lies. */
 export interface Loaded {
@@ -40,9 +42,11 @@ export function findFile(given: string | undefined, cwd: string): string {
  * Imports the user's program.
  * @throws FettleError `PROGRAM_NOT_FOUND`, `SYNTAX`, `TS_…`, `IMPORT_…`, `PROGRAM_THREW`: each with file, line and column
  */
-export async function loadProgram({ options, around }: Pick<Call, "options" | "around">): Promise<Loaded> {
+export async function loadProgram(call: Pick<Call, "options" | "around">): Promise<Loaded> {
+  const { options, around } = call
   const file = findFile(options.file, around.cwd)
   await handOver(file)
+  guardExit((stack) => printError(exitError(stack), call))
   let module: Readonly<Record<string, unknown>>
   try {
     module = await imported(file)
@@ -109,7 +113,7 @@ async function handOver(file: string): Promise<void> {
   const other = otherCopy(file)
   if (other === undefined) return
   await import(pathToFileURL(other).href)
-  process.exit()
+  leave(Number(process.exitCode ?? 0))
 }
 
 /** The command line of another copy; undefined where the program imports this one, or none. */

@@ -36,10 +36,11 @@ async function start(): Promise<void> {
   keepCompiled()
   silenceSqlite()
   const { runLine } = await import("./line.ts")
+  const { leave } = await import("./leave.ts")
   const code = await runLine(args)
   await Promise.all([process.stdout, process.stderr].map((stream) => new Promise((done) => stream.write("", done))))
   // What a program left running, a timer or a kept connection, must not keep the command from ending.
-  process.exit(code)
+  leave(code)
 }
 
 /** Compiled code is kept in the user's own cache folder: Node's default lies in /tmp, where others could put theirs. */

@@ -26,6 +26,8 @@ export function writePlan(file: string, plan: Plan): void {
   writePrivate(file, `${JSON.stringify(plan, undefined, 2)}\n`)
 }
 
+const BOUND = ["program", "state", "world", "wanted"] as const
+
 /** Reads a saved plan. @throws FettleError `PLAN_FORMAT` where it is none, is damaged, or was altered */
 export function readPlan(file: string): Plan {
   const plan = parse(file)
@@ -35,7 +37,7 @@ export function readPlan(file: string): Plan {
       "PLAN_FORMAT",
       `${file} has format ${JSON.stringify(plan.format)?.slice(0, 40)}; this Fettle knows 1`,
     )
-  if (typeof bound?.program !== "string" || typeof bound.state !== "string" || typeof bound.world !== "string")
+  if (BOUND.some((each) => typeof bound?.[each] !== "string"))
     throw new FettleError("PLAN_FORMAT", `${file} does not say what it was made from`, {
       next: "fettle plan --out FILE makes one that does",
     })

@@ -1,6 +1,6 @@
 import { factsOf } from "../apply/outcome.ts"
 import { asFettleError } from "../errors.ts"
-import { nextStep, shortPlace } from "../report/error-lines.ts"
+import { nextStep, shortPlace, shortPlaces } from "../report/error-lines.ts"
 import { escapeText } from "../report/escape.ts"
 import { Page } from "../report/page.ts"
 import { displayWidth, pad } from "../report/width.ts"
@@ -45,7 +45,7 @@ export function printError(thrown: unknown, { around, options }: Shown): number 
       ["red", "× "],
       ["alarm", facts.code],
     ])
-    page.add([`  ${facts.fact}`], 2)
+    page.add([`  ${shortPlaces(facts.fact, around.cwd)}`], 2)
     if (facts.cause !== undefined && !facts.fact.includes(facts.cause)) page.add([["dim", "  cause  "], facts.cause], 9)
     if (facts.place !== undefined) page.add([["dim", "  at     "], shortPlace(facts.place, around.cwd)], 9)
     if (facts.next !== "")

@@ -7,7 +7,7 @@ import type { Call } from "./call.ts"
 export function reporterFor({ options, around, command }: Call): TerminalReporter {
   if (options.json === true) {
     const subscriber = jsonLinesReporter((line) => process.stdout.write(line))
-    return { subscriber, say: (text) => process.stderr.write(`${text}\n`), close: () => {} }
+    return { subscriber, say: (text) => process.stderr.write(`${text}\n`), pause: () => () => {}, close: () => {} }
   }
   const reporter = terminalReporter({
     write: (text) => process.stdout.write(text),

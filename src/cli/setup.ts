@@ -2,9 +2,9 @@ import { join, resolve } from "node:path"
 import { builtInKind } from "../run/built-in.ts"
 import type { RunSetup } from "../run/context.ts"
 import { localTools } from "../run/local.ts"
-import { ask } from "./ask.ts"
 import { type Call, countOf, paramsOf } from "./call.ts"
 import type { Loaded } from "./load.ts"
+import { secretPrompt } from "./secret-prompt.ts"
 
 /** Folder of state: as given, or `.fettle` beside the program. */
 export function stateFolderOf(call: Call, folder: string): string {
@@ -12,10 +12,14 @@ export function stateFolderOf(call: Call, folder: string): string {
 }
 
 /** What a command adds to the setup of its run. */
-type Parts = Pick<RunSetup, "subscribers" | "signal" | "stopping" | "stage" | "params">
+type Parts = Pick<RunSetup, "subscribers" | "signal" | "crash" | "stage" | "params"> & {
+  readonly stopping: AbortSignal
+  /** Draws nothing until the function it gives is called. */
+  readonly pause: () => () => void
+}
 
 /** Everything that a run may reach for. @throws FettleError `PARAM_INVALID`, `USAGE` */
-export function setupOf(call: Call, loaded: Loaded, parts: Parts): RunSetup {
+export function setupOf(call: Call, loaded: Loaded, { pause, ...parts }: Parts): RunSetup {
   const { around, options } = call
   const tools = localTools(loaded.folder, around.env)
   return {
@@ -29,8 +33,8 @@ export function setupOf(call: Call, loaded: Loaded, parts: Parts): RunSetup {
     pid: around.pid,
     secrets: {
       env: (name) => around.env[name],
-      run: async (command) => (await tools.run(command, { env: tools.baseEnv, check: true })).stdout,
-      ask: around.canAsk ? (question) => ask(`${question} `, parts.stopping, { hidden: true }) : undefined,
+      run: async (command, hide) => (await tools.run(command, { env: tools.baseEnv, check: true, hide })).stdout,
+      ask: around.canAsk ? secretPrompt({ pause, stopping: parts.stopping }) : undefined,
     },
     key: around.key,
     tools,

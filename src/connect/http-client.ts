@@ -6,6 +6,8 @@ import { jsonOf, textOf } from "./http-text.ts"
 
 /** Of an answer that says no, this much is shown. */
 const EXCERPT_CHARACTERS = 600
+/** Of where a redirect leads, so much. */
+const LOCATION_CHARACTERS = 80
 /** More is a loop. */
 const REDIRECTS_MAX = 5
 
@@ -82,11 +84,19 @@ export class FetchClient implements HttpClient {
   readonly #base: URL
   readonly #headers: readonly HeaderValue[]
   readonly #policies: HttpPolicies
+  readonly #hide: (text: string) => string
 
-  constructor(base: URL, headers: readonly HeaderValue[], policies: HttpPolicies) {
+  /** @param hide replaces what the run knows to be secret: an answer may echo it, and errors show answers cut short */
+  constructor(
+    base: URL,
+    headers: readonly HeaderValue[],
+    policies: HttpPolicies,
+    hide: (text: string) => string = (text) => text,
+  ) {
     this.#base = base
     this.#headers = headers
     this.#policies = policies
+    this.#hide = hide
   }
 
   async request(method: string, path: string, request: HttpRequest = {}): Promise<HttpAnswer> {
@@ -102,8 +112,7 @@ export class FetchClient implements HttpClient {
 
   #callOf(method: string, path: string, request: HttpRequest): Call {
     const url = this.#urlOf(path, method)
-    const isSafe = method === "GET" || method === "HEAD"
-    const repeatable = isSafe || request.idempotencyKey !== undefined || request.repeatable === true
+    const repeatable = isSafe(method) || request.idempotencyKey !== undefined || request.repeatable === true
     return {
       method,
       url,
@@ -163,6 +172,7 @@ export class FetchClient implements HttpClient {
   #answerOf(call: Call, { status, statusText, headers }: Response, text: string, url: URL): HttpAnswer {
     if (status >= 300 && call.request.accept?.includes(status) !== true)
       throw this.#refused(call, { status, statusText, headers, text })
+    const hide = (each: string): string => this.#scrubbed(each)
     let parsed: { readonly json: unknown } | undefined
     return {
       url: url.href,
@@ -170,7 +180,7 @@ export class FetchClient implements HttpClient {
       headers,
       text,
       get json() {
-        parsed ??= { json: jsonOf(text, call.name) }
+        parsed ??= { json: jsonOf(text, call.name, hide) }
         return parsed.json
       },
     }
@@ -179,8 +189,12 @@ export class FetchClient implements HttpClient {
   #refused(call: Call, answer: { status: number; statusText: string; headers: Headers; text: string }): FettleError {
     const { status, statusText, headers } = answer
     const location = status < 400 ? headers.get("location") : null
-    const to = location === null ? "" : `, to ${JSON.stringify(location.slice(0, 80))}, which is not followed`
-    const excerpt = answer.text.trim() === "" ? "" : `: ${answer.text.trim().slice(0, EXCERPT_CHARACTERS)}`
+    const to =
+      location === null
+        ? ""
+        : `, to ${JSON.stringify(this.#scrubbed(location).slice(0, LOCATION_CHARACTERS))}, which is not followed`
+    const said = this.#scrubbed(answer.text).trim().slice(0, EXCERPT_CHARACTERS)
+    const excerpt = said === "" ? "" : `: ${said}`
     const waitMs = retryAfterMs({ headers })
     const wait = waitMs === undefined ? {} : { retryAfterMs: waitMs }
     const details = { ...factsOf(call), status, ...wait, notMade: isRefusedUnseen(status, call) }
@@ -201,12 +215,12 @@ export class FetchClient implements HttpClient {
     })
   }
 
-  /** The sinks redact what a run has opened; here it is not even handed to them. */
+  /** Before anything is cut: half a secret is one that no sink recognises. */
   #scrubbed(text: string): string {
     let clean = text
     for (const { text: value, secret } of this.#headers)
       if (secret !== undefined && value !== "") clean = clean.replaceAll(value, `[secret ${secret}]`)
-    return clean
+    return this.#hide(clean)
   }
 }
 
@@ -226,7 +240,12 @@ function worthAgain(failure: unknown, call: Call): boolean {
 /** A status by which the far side says that it did nothing. A repeated key may be refused while its first call works. */
 function isRefusedUnseen(status: number, call: Call): boolean {
   if (status === 409) return call.request.idempotencyKey === undefined
+  if (status === 302 || status === 303) return isSafe(call.method) // a write that was done is often answered so
   return status < 500 && status !== 408 && status !== 499
+}
+
+function isSafe(method: string): boolean {
+  return method === "GET" || method === "HEAD"
 }
 
 function networkError(call: Call, cause: unknown): FettleError {

@@ -33,21 +33,26 @@ async function* chunksOf(body: AsyncIterable<Uint8Array>, name: string): AsyncGe
   }
 }
 
-/** JSON text as a value; undefined for no text. @throws FettleError `HTTP_FAILED` */
-export function jsonOf(text: string, name: string): unknown {
+/**
+ * JSON text as a value; undefined for no text.
+ * @param hide for the head that an error shows
+ * @throws FettleError `HTTP_FAILED`
+ */
+export function jsonOf(text: string, name: string, hide: (text: string) => string): unknown {
   if (text.trim() === "") return undefined
   try {
-    return LONG_INTEGER.test(text) ? JSON.parse(text, exact) : JSON.parse(text)
+    return LONG_INTEGER.test(text) ? JSON.parse(text, exactInteger) : JSON.parse(text)
   } catch (thrown) {
-    const head = JSON.stringify(text.slice(0, HEAD_CHARACTERS))
-    throw new FettleError("HTTP_FAILED", `${name}: the answer is not JSON: ${causeText(thrown)}: ${head}`, {
-      cause: thrown,
-    })
+    const head = JSON.stringify(hide(text).slice(0, HEAD_CHARACTERS))
+    // Not the parser's own words, and not as the cause: they quote the text, cut in the middle of whatever stands there.
+    const at = /at position (\d+)/.exec(causeText(thrown))?.[1]
+    const where = at === undefined ? "" : ` from character ${Number(at) + 1} on`
+    throw new FettleError("HTTP_FAILED", `${name}: the answer is not JSON${where}: ${head}`)
   }
 }
 
 /** An integer that a number would round stays as it was written: it may be an id. */
-function exact(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
+export function exactInteger(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
   const isRounded = typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value)
   return isRounded && context?.source !== undefined && /^-?\d+$/.test(context.source) ? context.source : value
 }

@@ -46,21 +46,27 @@ export interface HttpApiOptions {
  * @throws FettleError `PROPS_INVALID` for a URL, a rate or retries that make no sense
  * @example const shop = http.api({ url: "https://api.shop.test/v1", headers: { authorization: secret.env("SHOP_TOKEN") } })
  */
-export function httpApi(options: HttpApiOptions): Connection<HttpClient> {
+export function httpApi(given: HttpApiOptions): Connection<HttpClient> {
+  const { headers, identity } = given
+  const options = {
+    ...given,
+    ...(headers === undefined ? {} : { headers: { ...headers } }),
+    ...(identity === undefined ? {} : { identity: { ...identity } }),
+  }
   const base = baseOf(options.url)
   const policies = policiesOf(options) // here, not in `open`: a plan and the apply after it share one rate
-  return {
+  return Object.freeze({
     type: "http",
     name: options.name ?? `${base.host}${base.pathname.replace(/\/$/, "")}`,
     target: base.href,
-    secrets: Object.values(options.headers ?? {}).filter((value) => value instanceof Secret),
-    open: (context) => open(base, options, policies, context),
-  }
+    secrets: Object.freeze(Object.values(options.headers ?? {}).filter((value) => value instanceof Secret)),
+    open: (context: OpenContext) => open(base, options, policies, context),
+  })
 }
 
 /** The rate is not given to the engine as a limit: one change may take several calls, and the client counts calls. */
 async function open(base: URL, options: HttpApiOptions, policies: HttpPolicies, context: OpenContext): Promise<Driver> {
-  const client = new FetchClient(base, headersOf(options, context), policies)
+  const client = new FetchClient(base, headersOf(options, context), policies, (text) => context.hide?.(text) ?? text)
   const identity = await identityOf(client, base, options, context.signal)
   return plainDriver<HttpClient>(client, { identity, concurrency: options.concurrent ?? CONCURRENT })
 }

@@ -3,7 +3,18 @@ import { Line } from "../policies/line.ts"
 import { onAbort } from "../policies/signals.ts"
 import { startTimer } from "../policies/timer.ts"
 import type { Address } from "../program/address.ts"
-import type { AnyProvider, ChangeItem, ChangeResult, Driver, Key, Read, ReadItem, Seen, Write } from "../provider.ts"
+import type {
+  AnyProvider,
+  ChangeItem,
+  ChangeResult,
+  Driver,
+  Json,
+  Key,
+  Read,
+  ReadItem,
+  Seen,
+  Write,
+} from "../provider.ts"
 
 /** Calls at once where a connection does not say: enough to hide the latency of an API, few enough for any of them. */
 const CONCURRENCY = 10
@@ -37,26 +48,37 @@ export function plainDriver<C>(client: C, options: PlainDriverOptions): Driver {
   }
 }
 
+/** Keys of one kind that are asked for in one call. */
+interface Batch {
+  readonly provider: AnyProvider
+  readonly timeoutMs: number | undefined
+  readonly keys: Key<unknown, unknown>[]
+}
+
+/** One call for each kind; nodes with a limit of their own are asked for apart, so that it holds for them and spares the rest. */
 async function readAll(items: readonly ReadItem[], call: Read<unknown>): Promise<ReadonlyMap<Address, Seen<unknown>>> {
-  const byProvider = new Map<AnyProvider, Key<unknown, unknown>[]>()
-  for (const { provider, key } of items) {
-    const known = byProvider.get(provider)
-    if (known === undefined) byProvider.set(provider, [key])
-    else known.push(key)
+  const batches = new Map<AnyProvider, Map<number | undefined, Batch>>()
+  for (const { provider, key, timeoutMs } of items) {
+    const ofKind = batches.get(provider) ?? new Map<number | undefined, Batch>()
+    batches.set(provider, ofKind)
+    const batch = ofKind.get(timeoutMs)
+    if (batch === undefined) ofKind.set(timeoutMs, { provider, timeoutMs, keys: [key] })
+    else batch.keys.push(key)
   }
   const all = new Map<Address, Seen<unknown>>()
-  await Promise.all([...byProvider].map(([provider, keys]) => readKind(provider, keys, call, all)))
+  await Promise.all(
+    [...batches.values()].flatMap((ofKind) => [...ofKind.values()].map((each) => readKind(each, call, all))),
+  )
   return all
 }
 
 /** Reads the keys of one kind; whatever goes wrong, each of them gets an answer. */
 async function readKind(
-  provider: AnyProvider,
-  keys: readonly Key<unknown, unknown>[],
+  { provider, keys, timeoutMs }: Batch,
   call: Read<unknown>,
   all: Map<Address, Seen<unknown>>,
 ): Promise<void> {
-  const ending = endingOf(call.signal, undefined, undefined)
+  const ending = endingOf(call.signal, timeoutMs, keys.length === 1 ? keys[0]?.address : undefined, "read")
   try {
     const answers: unknown = await Promise.race([
       provider.read(keys, { ...call, signal: ending.signal }),
@@ -84,7 +106,7 @@ async function changeAll(
   items: readonly ChangeItem[],
   client: unknown,
   lanes: Lanes,
-  settle: (item: ChangeItem, result: ChangeResult) => void,
+  settle: (item: ChangeItem, result: ChangeResult) => unknown,
 ): Promise<void> {
   const inTurn = async (item: ChangeItem): Promise<void> => {
     await lanes.enter()
@@ -132,7 +154,7 @@ async function changeOne(item: ChangeItem, client: unknown): Promise<ChangeResul
   } catch (thrown) {
     return { failed: asFettleError(thrown, "PROVIDER_THREW"), maybe: false }
   }
-  const ending = endingOf(item.signal, item.timeoutMs, item.address)
+  const ending = endingOf(item.signal, item.timeoutMs, item.address, "done")
   try {
     return await Promise.race([changed(item, writeOf(call, ending.signal)), ending.promise])
   } catch (thrown) {
@@ -162,7 +184,12 @@ interface Ending {
 }
 
 /** The end of a call that does not end by itself: by the signal, or after `timeoutMs`. */
-function endingOf(parent: AbortSignal, timeoutMs: number | undefined, address: Address | undefined): Ending {
+function endingOf(
+  parent: AbortSignal,
+  timeoutMs: number | undefined,
+  address: Address | undefined,
+  done: "read" | "done",
+): Ending {
   const controller = new AbortController()
   let error: FettleError | undefined
   let reject = (_error: FettleError): void => {}
@@ -176,7 +203,7 @@ function endingOf(parent: AbortSignal, timeoutMs: number | undefined, address: A
     setImmediate(reject, why) // a call that heeds its signal may first say that nothing was sent
   }
   const stop = onAbort(parent, () => end(cancelled(parent, address)))
-  const clear = timeoutMs === undefined ? () => {} : startTimer(timeoutMs, () => end(tooLate(timeoutMs, address)))
+  const clear = timeoutMs === undefined ? () => {} : startTimer(timeoutMs, () => end(tooLate(timeoutMs, address, done)))
   return {
     promise,
     signal: controller.signal,
@@ -188,8 +215,8 @@ function endingOf(parent: AbortSignal, timeoutMs: number | undefined, address: A
   }
 }
 
-function tooLate(timeoutMs: number, address: Address | undefined): FettleError {
-  return new FettleError("TIMEOUT", `${address} was not done within ${timeoutMs} ms`, {
+function tooLate(timeoutMs: number, address: Address | undefined, done: "read" | "done"): FettleError {
+  return new FettleError("TIMEOUT", `${address ?? "all that was asked for"} was not ${done} within ${timeoutMs} ms`, {
     address,
     details: { timeoutMs },
   })
@@ -218,11 +245,14 @@ function writeOf<C>(call: Write<C>, signal: AbortSignal): Write<C> {
     signal,
     address: call.address,
     intent: call.intent,
+    ...(call.owner !== undefined && { owner: call.owner }),
     seal: (sha256) => call.seal(sha256),
     secret: (name, value) => call.secret(name, value),
     reveal: (secret) => call.reveal(secret),
     progress: (json) => call.progress(json),
+    ...(call.reach === undefined ? {} : { reach: (name) => (call.reach as NonNullable<typeof call.reach>)(name) }),
     log: (text, stream) => call.log(text, stream),
+    ...(call.measured && { measured: (facts: Json) => call.measured?.(facts) }),
     ...(call.hide && { hide: (text: string) => call.hide?.(text) ?? text }),
   }
 }

@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
+import type { FettleError } from "../errors.ts"
 import { runCommand } from "./process.ts"
 
 const base = { PATH: process.env.PATH, HOME: "/home/x", LANG: "C", SECRET_OF_OURS: "no" }
@@ -88,6 +89,16 @@ describe("a command", () => {
   })
 })
 
+test("secrets are hidden in the output that an error shows before it is cut", async () => {
+  const token = "kJ8vQ2xW9rT4yU7pL3mN6bV1"
+  const hide = (each: string): string => each.replaceAll(token, "[secret TOKEN]")
+  const script = `printf %s ${token}; printf "%04084d" 0; exit 1`
+  const error = await sh(script, { hide }).catch((thrown: FettleError) => thrown)
+  const { stdout } = (error as FettleError).details as { stdout: string }
+  expect(stdout).toMatch(/^[^0]*TOKEN\]0+$/)
+  expect(stdout).not.toContain(token.slice(-8))
+})
+
 describe("at its limit, or when the run is cancelled", () => {
   const family = `sh -c 'trap "" TERM; echo $$ >${"$DIR"}/child; while :; do sleep 0.05; done' & echo $$ >$DIR/parent; wait`
 
@@ -96,6 +107,16 @@ describe("at its limit, or when the run is cancelled", () => {
       code: "TIMEOUT",
     })
     await expect.poll(() => alive("parent") || alive("child"), { timeout: 10_000 }).toBe(false)
+  })
+
+  test("where this process ends before the grace does, it takes the family with it", async () => {
+    const script = `
+      const { runCommand } = await import(${JSON.stringify(join(import.meta.dirname, "process.ts"))})
+      void runCommand(["sh", "-c", ${JSON.stringify(family)}], { base: process.env, env: { DIR: process.argv[1] }, timeoutMs: 500 })
+      setTimeout(() => process.exit(), 1200)`
+    await runCommand([process.execPath, "--input-type=module", "-e", script, folder], { base })
+    expect(existsSync(join(folder, "child"))).toBe(true)
+    await expect.poll(() => alive("parent") || alive("child"), { timeout: 3_000 }).toBe(false)
   })
 
   test("an abort ends it as CANCELLED", async () => {

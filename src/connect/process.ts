@@ -1,23 +1,15 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process"
 import type { Readable, Writable } from "node:stream"
-import { setTimeout as sleep } from "node:timers/promises"
 import { FettleError } from "../errors.ts"
+import { diesWithUs, endGroup, GRACE_MS } from "./process-group.ts"
+import { Tail } from "./tail.ts"
 
 /** Names that a command gets from the base environment; all else must be named. */
 const PASSED_ON = ["PATH", "HOME", "TMPDIR", "LANG"] as const
-/** Bytes kept of the end of each stream where the caller does not say: what fits on a few screens. */
-const TAIL_BYTES = 65_536
-/** Bytes of each stream's end that stand in an error. */
-const ERROR_TAIL_BYTES = 4_096
-/** From SIGTERM to SIGKILL where the caller does not say: long enough to flush and leave, short enough for a person who pressed Ctrl-C. */
-const GRACE_MS = 5_000
+/** Characters of each stream's end that stand in an error. */
+const ERROR_TAIL_CHARACTERS = 4_096
 /** How long output may still come after the command itself has ended; a daemon it left behind may hold the pipe for ever. */
 const LINGER_MS = 500
-
-/** How long is looked for the end of a group after SIGKILL. */
-const AFTER_KILL_MS = 2_000
-/** How often is looked whether a group has ended. */
-const GROUP_POLL_MS = 20
 
 export type StreamName = "stdout" | "stderr"
 
@@ -33,12 +25,16 @@ export interface CommandOptions {
   /** From SIGTERM to SIGKILL on timeout or abort. Default 5,000. */
   readonly graceMs?: number | undefined
   readonly signal?: AbortSignal | undefined
+  /** Told the number of its process group as soon as it has one. */
+  readonly onStart?: ((group: number) => void) | undefined
   /** Sees every chunk of output as it comes. */
   readonly onOutput?: ((stream: StreamName, bytes: Uint8Array) => void) | undefined
   /** Bytes kept of the end of each stream. Default 65,536. */
   readonly maxTailBytes?: number | undefined
   /** Throws where the command does not end with 0. Default true. */
   readonly check?: boolean | undefined
+  /** Hides secrets in the output that an error shows, before it is cut. */
+  readonly hide?: ((text: string) => string) | undefined
 }
 
 export interface CommandResult {
@@ -67,6 +63,8 @@ export async function runCommand(command: readonly string[], options: CommandOpt
   const { execa } = await import("execa")
   const [file = "", ...args] = command
   const { graceMs = GRACE_MS } = options
+  if (command.some((word) => word.includes("\0")))
+    throw new FettleError("COMMAND_FAILED", `${file} could not be started: one of its words holds a NUL byte`)
   const begun = performance.now()
   const tails = { stdout: new Tail(options.maxTailBytes), stderr: new Tail(options.maxTailBytes) }
   const child = execa(file, args, {
@@ -81,6 +79,8 @@ export async function runCommand(command: readonly string[], options: CommandOpt
     buffer: false,
     reject: false,
   })
+  const release = child.pid === undefined ? () => {} : diesWithUs(child.pid)
+  if (child.pid !== undefined) options.onStart?.(child.pid)
   for (const name of ["stdout", "stderr"] as const)
     child[name].on("data", (bytes: Uint8Array) => {
       tails[name].add(bytes)
@@ -92,6 +92,7 @@ export async function runCommand(command: readonly string[], options: CommandOpt
   )
   const ended = await child
   if ((ended.timedOut || ended.isCanceled) && child.pid !== undefined) await endGroup(child.pid, graceMs)
+  release()
   const result: CommandResult = {
     exitCode: ended.exitCode,
     signal: ended.signal,
@@ -100,54 +101,34 @@ export async function runCommand(command: readonly string[], options: CommandOpt
     durationMs: Math.round(performance.now() - begun),
     timedOut: ended.timedOut,
   }
-  if (ended.isCanceled) throw failure("CANCELLED", `${file} was cancelled`, command, result)
+  const failed = failureOf(command, result, options.hide)
+  if (ended.isCanceled) throw failed("CANCELLED", `${file} was cancelled`)
   if (result.exitCode === undefined && result.signal === undefined && !result.timedOut)
-    throw failure("COMMAND_FAILED", `${file} could not be started`, command, result, ended.cause)
-  if (options.check ?? true) refuseFailure(file, command, result, options.timeoutMs)
+    throw failed("COMMAND_FAILED", `${file} could not be started`, ended.cause)
+  if (options.check ?? true) refuseFailure(file, result, failed, options.timeoutMs)
   return result
 }
 
-/**
- * Waits for the rest of a process group that has had SIGTERM; after the grace it gets SIGKILL. Not for ever: nothing outlives
- * SIGKILL but zombies, which are gone when whoever is their parent now asks for them.
- */
-async function endGroup(group: number, graceMs: number): Promise<void> {
-  const killAt = performance.now() + graceMs
-  for (let now = performance.now(); now < killAt + AFTER_KILL_MS; now = performance.now()) {
-    if (!signalGroup(group, now < killAt ? 0 : "SIGKILL")) return
-    await sleep(GROUP_POLL_MS)
-  }
-}
-
-/** False once nobody is left in the group. */
-function signalGroup(group: number, signal: 0 | "SIGKILL"): boolean {
-  try {
-    return process.kill(-group, signal)
-  } catch {
-    return false
-  }
-}
-
-function refuseFailure(file: string, command: readonly string[], result: CommandResult, timeoutMs?: number): void {
-  if (result.timedOut) throw failure("TIMEOUT", `${file} was not done within ${timeoutMs} ms`, command, result)
+function refuseFailure(file: string, result: CommandResult, failed: Failure, timeoutMs?: number): void {
+  if (result.timedOut) throw failed("TIMEOUT", `${file} was not done within ${timeoutMs} ms`)
   if (result.exitCode === 0) return
   const how = result.signal === undefined ? `exit code ${result.exitCode}` : `signal ${result.signal}`
-  throw failure("COMMAND_FAILED", `${file} ended with ${how} after ${result.durationMs} ms`, command, result)
+  throw failed("COMMAND_FAILED", `${file} ended with ${how} after ${result.durationMs} ms`)
 }
 
-function failure(
-  code: "COMMAND_FAILED" | "TIMEOUT" | "CANCELLED",
-  fact: string,
+type Failure = (code: "COMMAND_FAILED" | "TIMEOUT" | "CANCELLED", fact: string, cause?: unknown) => FettleError
+
+function failureOf(
   command: readonly string[],
   result: CommandResult,
-  cause?: unknown,
-): FettleError {
-  const tail = (bytes: Uint8Array): string => Buffer.from(bytes.subarray(-ERROR_TAIL_BYTES)).toString("utf8")
-  const { exitCode, signal, durationMs, stdout, stderr } = result
-  return new FettleError(code, fact, {
-    cause,
-    details: { command: [...command], exitCode, signal, durationMs, stdout: tail(stdout), stderr: tail(stderr) },
-  })
+  hide: (text: string) => string = (text) => text,
+): Failure {
+  const tail = (bytes: Uint8Array): string => hide(Buffer.from(bytes).toString("utf8")).slice(-ERROR_TAIL_CHARACTERS)
+  return (code, fact, cause) => {
+    const { exitCode, signal, durationMs, stdout, stderr } = result
+    const details = { command: [...command], exitCode, signal, durationMs, stdout: tail(stdout), stderr: tail(stderr) }
+    return new FettleError(code, fact, { cause, details })
+  }
 }
 
 function passedOn(base: Readonly<Record<string, string | undefined>>): Record<string, string> {
@@ -157,35 +138,6 @@ function passedOn(base: Readonly<Record<string, string | undefined>>): Record<st
     if (value !== undefined) env[name] = value
   }
   return env
-}
-
-/** The last bytes of a stream of any length. */
-class Tail {
-  readonly #limit: number
-  #chunks: Uint8Array[] = []
-  #size = 0
-
-  constructor(limit: number = TAIL_BYTES) {
-    this.#limit = limit
-  }
-
-  add(bytes: Uint8Array): void {
-    this.#chunks.push(bytes)
-    this.#size += bytes.length
-    if (this.#size > 2 * this.#limit + bytes.length) this.#trim()
-  }
-
-  bytes(): Uint8Array {
-    this.#trim()
-    return this.#chunks[0] ?? new Uint8Array()
-  }
-
-  #trim(): void {
-    const all = Buffer.concat(this.#chunks)
-    const kept = Buffer.from(all.subarray(Math.max(0, all.length - this.#limit)))
-    this.#chunks = [kept]
-    this.#size = kept.length
-  }
 }
 
 /** A long-lived child whose three streams are pipes. */

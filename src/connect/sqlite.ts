@@ -18,6 +18,8 @@ const BUSY = new Set([5, 6])
 const HOT_JOURNAL = 776
 /** Of what a child that dies writes to its standard error, this much is shown. */
 const STDERR_CHARACTERS = 2_000
+/** So much is kept until secrets are hidden in it. */
+const STDERR_KEPT = 65_536
 
 /**
  * Reads a database file in this thread: quick questions only. Makes no file, and waits while a writer holds the database.
@@ -45,8 +47,9 @@ export async function readDatabase<T>(
 
 function isThere(path: string): boolean {
   const stat = statSync(path, { throwIfNoEntry: false })
-  if (stat?.isDirectory()) throw new FettleError("READ_FAILED", `${path} is a directory`)
-  return stat !== undefined
+  if (stat === undefined) return false
+  if (stat.isFile()) return true // SQLite would wait for ever for the writer of a fifo
+  throw new FettleError("READ_FAILED", `${path} is ${stat.isDirectory() ? "a directory" : "not a file"}`)
 }
 
 /** The file is written just now. */
@@ -103,6 +106,7 @@ function isInUse(path: string): boolean {
  * Runs a script of ours in a process of its own, hands it one message, and gives what it answers. Long statements of SQLite
  * cannot be interrupted in a thread; a process can be ended, and SQLite puts right what it leaves.
  * @param onMessage called for each message before the last
+ * @param hide for what it writes to its standard error, which an error shows cut
  * @returns the message that has `end: true`
  * @throws FettleError `CHANGE_FAILED` where it ends without one
  */
@@ -111,6 +115,7 @@ export function runChild(
   order: object,
   signal: AbortSignal,
   onMessage: (message: object) => void,
+  hide: (text: string) => string = (text) => text,
 ): Promise<object> {
   signal.throwIfAborted()
   // detached: a Ctrl-C on the terminal is for us to judge. It ends by itself when this process does (its channel closes).
@@ -130,7 +135,8 @@ export function runChild(
     child.on("error", reject)
     child.on("exit", (code, killed) => {
       signal.removeEventListener("abort", kill)
-      const words = stderr() === "" ? "" : `: ${stderr()}`
+      const said = hide(stderr()).slice(-STDERR_CHARACTERS).trim()
+      const words = said === "" ? "" : `: ${said}`
       reject(
         new FettleError(
           "CHANGE_FAILED",
@@ -145,7 +151,7 @@ export function runChild(
 function tailOf(child: ChildProcess): () => string {
   let text = ""
   child.stderr?.on("data", (chunk: Buffer) => {
-    text = (text + chunk.toString()).slice(-STDERR_CHARACTERS)
+    text = (text + chunk.toString()).slice(-STDERR_KEPT)
   })
-  return () => text.trim()
+  return () => text
 }

@@ -38,10 +38,13 @@ export type EventBody =
       readonly stream: "stdout" | "stderr" | "fettle"
       readonly text: string
     }
+  | { readonly type: "node.measured"; readonly address: string; readonly measured: Json }
   | {
       readonly type: "node.finished"
       readonly address: string
       readonly action: string
+      /** Of a replace. */
+      readonly order?: "create-first" | "stop-first" | "delete-first" | undefined
       readonly outcome: NodeOutcome
       readonly durationMs: number
       readonly error?: ErrorFacts | undefined

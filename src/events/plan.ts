@@ -15,6 +15,8 @@ export type PlannedAction =
   | "adopt"
   /** Leaves state; nothing is touched. */
   | "forget"
+  /** State takes over its new address; nothing is touched. */
+  | "move"
   /** State takes over what was observed; nothing is touched. */
   | "refresh"
   /** It cannot be changed: see `error`. */
@@ -41,7 +43,7 @@ export interface PlannedError {
 /** One entry of a plan. */
 export interface PlannedChange {
   readonly address: string
-  readonly type: "resource" | "lookup" | "task" | "check" | "each"
+  readonly type: "resource" | "lookup" | "task" | "check" | "release" | "each"
   readonly kind: string
   readonly action: PlannedAction
   readonly because: string
@@ -49,7 +51,7 @@ export interface PlannedChange {
   readonly connection?: string | undefined
   readonly id?: string | undefined
   readonly place?: string | undefined
-  readonly order?: "create-first" | "delete-first" | undefined
+  readonly order?: "create-first" | "stop-first" | "delete-first" | undefined
   readonly props?: readonly PropDiff[] | undefined
   /** Outputs that moved in the world since they were recorded. */
   readonly drift?: readonly PropDiff[] | undefined
@@ -62,9 +64,12 @@ export interface PlannedChange {
 
 /** What a plan was made from. */
 export interface Bound {
+  /** All that the program says, as it is written. */
   readonly program: string
   readonly state: string
   readonly world: string
+  /** What its props came to: with outputs, secrets, parameters, functions and the files that things are made from. */
+  readonly wanted: string
 }
 
 /** A plan: plain data, hashed, saved, approved, replayed. */
@@ -86,6 +91,8 @@ export interface Plan {
 export interface PlanOptions {
   /** Only these addresses and what they need. */
   readonly targets?: readonly string[]
+  /** Only what goes through the connections that this pattern chooses, and the checks and tasks that need only those. */
+  readonly limit?: string
   /** Replace these even though nothing asks for it. */
   readonly replace?: readonly string[]
   /** Run these tasks even though nothing changed. */
@@ -98,8 +105,12 @@ export interface PlanOptions {
   readonly destroy?: boolean
   readonly expectAbsent?: number
   readonly expectDeletes?: number
+  /** Names of connections behind which another target may stand than state remembers. */
+  readonly expectTargets?: readonly string[]
   /** Only checks are asked. */
   readonly verifyOnly?: boolean
+  /** All traffic of a release back to a version that it keeps. */
+  readonly backTo?: { readonly release: string; readonly version: string }
 }
 
 /** The hash over what a plan would do. */
@@ -117,6 +128,7 @@ const PENDING: ReadonlySet<PlannedAction> = new Set([
   "decide",
   "adopt",
   "forget",
+  "move",
   "refresh",
 ])
 

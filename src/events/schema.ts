@@ -42,6 +42,7 @@ const ACTIONS = {
   decide: "its inputs are known only during apply",
   adopt: "it is taken over as it is",
   forget: "it leaves state; nothing is touched",
+  move: "state takes over its new address; nothing is touched",
   refresh: "state takes over what was observed; nothing is touched",
   blocked: "it cannot be changed: see `error`",
 } as const satisfies Record<PlannedAction, string>
@@ -49,6 +50,7 @@ const ACTIONS = {
 const address = text("The address of the node.")
 const durationMs = { type: "number", minimum: 0, description: "How long it took, in milliseconds." }
 const because = text("The reason, in words.")
+const order = oneOf(["create-first", "stop-first", "delete-first"], "Which comes first in a replace.")
 
 /** Every type of event: what it says, and its own properties besides those that every event has. */
 const EVENTS = {
@@ -102,6 +104,18 @@ const EVENTS = {
     "A node's change is in the journal and on its way.",
     { must: { address, action: text("What is being done: create, update, delete, run, check.") } },
   ],
+  "node.measured": [
+    "A node tells measured values while it works: a release its counts and what they say.",
+    {
+      must: {
+        address,
+        measured: {
+          description:
+            "As data; of a release: `step`, `metrics` with the counts of both versions, the evidence and its bounds.",
+        },
+      },
+    },
+  ],
   "node.log": [
     "A line of a node's log.",
     {
@@ -127,6 +141,7 @@ const EVENTS = {
       may: {
         error: ref("error", "What went wrong. Where its address is another one, that node is what this one waits for."),
         because,
+        order,
       },
     },
   ],
@@ -186,7 +201,7 @@ const diffs = (description: string): JsonSchema => list(ref("diff", "One value."
 const changeShape: Shape = {
   must: {
     address,
-    type: oneOf(["resource", "lookup", "task", "check", "each"], "What was declared."),
+    type: oneOf(["resource", "lookup", "task", "check", "release", "each"], "What was declared."),
     kind: text("Its kind."),
     action: oneOf(
       Object.keys(ACTIONS),
@@ -204,7 +219,7 @@ const changeShape: Shape = {
     connection: text("Name of its connection."),
     id: text("Its name on the far side."),
     place: text("`file:line` of the declaration."),
-    order: oneOf(["create-first", "delete-first"], "Which comes first in a replace."),
+    order,
     props: diffs("Props that differ: what is there, and what is wanted."),
     drift: diffs("Outputs that moved since they were recorded: as recorded, and as they are."),
     text: text("A diff of text, as unified lines."),
@@ -220,14 +235,20 @@ const optionsShape: Shape = {
   must: {},
   may: {
     targets: strings("Only these addresses and what they need."),
+    limit: text("Only what goes through the connections that this pattern chooses."),
     replace: strings("Replaced though nothing asks for it."),
     force: strings("Tasks run though nothing changed."),
     adopt: strings("Taken over though Fettle did not make them."),
     refreshOnly: yes("Only state is brought up to what is observed."),
     destroy: yes("Everything is deleted."),
     verifyOnly: yes("Only checks are asked."),
+    backTo: {
+      type: "object",
+      description: "All traffic of a release back to a version that still runs: `release`, its address, and `version`.",
+    },
     expectAbsent: amount("So many recorded things may be absent."),
     expectDeletes: amount("So many deletions are meant."),
+    expectTargets: strings("Connections behind which another target may stand than state remembers."),
   },
 }
 
@@ -279,10 +300,34 @@ export const eventSchema = {
     change: object("One entry of a plan.", changeShape),
     options: object("What was asked of a plan.", optionsShape),
     bound: object("Hashes of what a plan was made from.", {
-      must: { program: text("The declarations."), state: text("What was recorded."), world: text("What was read.") },
+      must: {
+        program: text("The declarations."),
+        state: text("What was recorded."),
+        world: text("What was read."),
+        wanted: text("What the props came to."),
+      },
     }),
     plan: object("A plan: plain data, hashed, saved, approved, replayed.", planShape),
     json: true,
+  },
+} as const satisfies JsonSchema
+
+/**
+ * JSON Schema of everything that a command with `--json` prints as a line: the events of a run, and `error`, which stands alone
+ * where something went wrong before a run began or in a command that is none.
+ */
+export const lineSchema = {
+  ...eventSchema,
+  $id: "urn:fettle:lines:1",
+  title: "Fettle line",
+  description: "One line of JSON that a command with --json prints.",
+  oneOf: [...eventSchema.oneOf, { $ref: "#/$defs/errorLine" }],
+  $defs: {
+    ...eventSchema.$defs,
+    errorLine: object("What went wrong outside a run: it belongs to no event stream, so it has no runId.", {
+      must: { type: { const: "error" }, ...errorShape.must },
+      may: { ...errorShape.may, address: text("The node it is about."), details: ref("json", "Facts for machines.") },
+    }),
   },
 } as const satisfies JsonSchema
 

@@ -51,10 +51,16 @@ function visit(start: Address, nodes: ReadonlyMap<Address, Declaration>, done: S
   }
 }
 
+/** Most nodes of a circle that are told one by one. */
+const CYCLE_TOLD = 20
+
 function cycle(path: readonly Address[], nodes: ReadonlyMap<Address, Declaration>): FettleError {
   const first = nodes.get(path[0] as Address)
-  const words = path.map((address) => `${address} (${nodes.get(address)?.place})`)
-  return new FettleError("CYCLE", words.join(" needs "), { address: path[0], place: first?.place, details: { path } })
+  const lines = path.map((address) => `${address} (${nodes.get(address)?.place})`)
+  const left = lines.length - CYCLE_TOLD
+  // The end of a circle tells as much as its beginning; what stands between is in the details.
+  if (left > 1) lines.splice(CYCLE_TOLD - 5, left, `${left} more`)
+  return new FettleError("CYCLE", lines.join("\nneeds "), { address: path[0], place: first?.place, details: { path } })
 }
 
 function unknownNeed(declaration: Declaration, need: Address): FettleError {

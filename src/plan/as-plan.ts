@@ -1,10 +1,9 @@
-import { type Bound, hashOf, type Plan, type PlannedChange } from "../events/plan.ts"
-import { encode } from "../state/encode.ts"
+import { hashOf, type Plan, type PlannedChange } from "../events/plan.ts"
 import type { Collected } from "./collect.ts"
 import { driftOf, errorOf, headOf, tellable } from "./compare.ts"
 import type { Engine } from "./engine.ts"
-import type { Planned, PlanRequest } from "./planned.ts"
-import { isPresent, type Work } from "./work.ts"
+import type { PlanRequest } from "./planned.ts"
+import type { Work } from "./work.ts"
 
 /** Turns every change into "state takes over what is observed". */
 export function onlyRefresh(works: readonly Work[]): void {
@@ -42,31 +41,4 @@ export function asPlan(request: PlanRequest, collected: Collected, works: readon
   const told = changes.map((change) => tellable(change, engine.redact))
   const body = { format: 1 as const, program, stage, params, options, changes: told, total: works.length }
   return { ...body, hash: hashOf(body) }
-}
-
-/** What a plan was made from, as hashes: the declarations, the rows, and all that was read. */
-export function bind(planned: Planned): Plan {
-  const program = hashOf(
-    [...planned.scope.declarations.values()].map((each) => [each.address, each.type, each.kind, each.needs]),
-  )
-  const state = hashOf([planned.snapshot.serial, planned.snapshot.rows.length])
-  const world = hashOf(
-    [...planned.works.values(), ...planned.leaving].map((work) => [
-      work.address,
-      work.want === undefined ? null : encode(work.want),
-      seenText(work),
-    ]),
-  )
-  const bound: Bound = { program, state, world }
-  return { ...planned.plan, bound }
-}
-
-function seenText(work: Work): string {
-  if (!isPresent(work.seen)) return work.seen === undefined ? "unread" : "absent" in work.seen ? "absent" : "failed"
-  const outputs = work.seen.outputs as Record<string, unknown>
-  if (work.provider.followsNeeds === true) return encode(outputs)
-  const lasting = Object.fromEntries(
-    Object.entries(outputs).filter(([key]) => work.provider.volatile?.includes(key) !== true),
-  )
-  return encode(lasting)
 }

@@ -1,5 +1,6 @@
 import { FettleError } from "../errors.ts"
 import { type Graph, order } from "../graph/graph.ts"
+import type { NodePolicy } from "../policies/node-policy.ts"
 import type { Address } from "../program/address.ts"
 import type { Declaration } from "../program/declaration.ts"
 import { EACH_KIND, type EachProps, eachPrefix, expand } from "../program/each.ts"
@@ -7,6 +8,7 @@ import type { Scope } from "../program/scope.ts"
 import type { AnyProvider, Connection } from "../provider.ts"
 import type { IntentLine, Row, Snapshot } from "../state/store.ts"
 import type { Engine } from "./engine.ts"
+import { refusal, standingVersions, stands } from "./versions.ts"
 import { addressOfRow, newWork, type Work } from "./work.ts"
 
 /** Stands for the provider of an `each`, which is expanded and never called. */
@@ -24,9 +26,13 @@ export interface Collected {
   readonly kept: readonly Row[]
 }
 
-/** Puts declarations, rows and open intents of the same address together. */
+/**
+ * Puts declarations, rows and open intents of the same address together.
+ * @param destroyed policies of what is declared, where all is to be deleted and nothing counts as declared
+ */
 export async function collect(
   scope: Scope,
+  destroyed: ReadonlyMap<Address, readonly NodePolicy[]> | undefined,
   snapshot: Snapshot,
   engine: Engine,
   unknownEach: readonly string[],
@@ -39,24 +45,23 @@ export async function collect(
     const declaration = graph.nodes.get(address) as Declaration
     const row = rows.get(rowKey(address, "")) ?? takeRenamed(declaration, rows)
     rows.delete(rowKey(row?.address ?? address, ""))
-    works.set(
+    const work = newWork({
       address,
-      newWork({
-        address,
-        declaration,
-        provider: providerFor(declaration, engine),
-        connection: connectionFor(declaration, engine),
-        row,
-        open: [
-          ...(open.get(address) ?? []),
-          ...(row !== undefined && row.address !== address ? (open.get(row.address as Address) ?? []) : []),
-        ],
-      }),
-    )
+      declaration,
+      provider: providerFor(declaration, engine),
+      connection: connectionFor(declaration, engine),
+      row,
+      open: [
+        ...(open.get(address) ?? []),
+        ...(row !== undefined && row.address !== address ? (open.get(row.address as Address) ?? []) : []),
+      ],
+    })
+    work.error ??= refusal(declaration, scope)
+    works.set(address, work)
   }
   for (const [address, intents] of open)
     if (!works.has(address) && !rows.has(rowKey(address, ""))) addUnrecorded(rows, intents)
-  return { graph, works, ...(await sortRest(rows, scope, engine, open, unknownEach)) }
+  return { graph, works, ...(await sortRest(rows, scope, destroyed, engine, open, unknownEach)) }
 }
 
 function rowKey(address: string, deposed: string): string {
@@ -83,12 +88,14 @@ function providerFor(declaration: Declaration, engine: Engine): AnyProvider {
   if (declaration.provider !== undefined) return declaration.provider
   if (declaration.type === "task") return engine.runners.task.provider
   if (declaration.type === "check") return engine.runners.check.provider
+  if (declaration.type === "release") return engine.runners.release.provider
   return EACH
 }
 
 function connectionFor(declaration: Declaration, engine: Engine): Connection | undefined {
   if (declaration.type === "task") return engine.runners.task.connection
   if (declaration.type === "check") return engine.runners.check.connection
+  if (declaration.type === "release") return declaration.connection ?? engine.runners.release.connection
   return declaration.connection
 }
 
@@ -118,6 +125,7 @@ function addUnrecorded(rows: Map<string, Row>, intents: readonly IntentLine[]): 
 async function sortRest(
   rows: ReadonlyMap<string, Row>,
   scope: Scope,
+  destroyed: ReadonlyMap<Address, readonly NodePolicy[]> | undefined,
   engine: Engine,
   open: ReadonlyMap<Address, readonly IntentLine[]>,
   unknownEach: readonly string[],
@@ -125,8 +133,10 @@ async function sortRest(
   const leaving: Work[] = []
   const stranded: { row: Row; error: FettleError }[] = []
   const kept: Row[] = []
+  const standing = standingVersions(scope)
   for (const row of rows.values()) {
-    if (row.deposed === "" && unknownEach.some((prefix) => row.address.startsWith(prefix))) {
+    const isUndecided = unknownEach.some((prefix) => row.address.startsWith(prefix))
+    if (row.deposed === "" && (isUndecided || stands(row.address, standing))) {
       kept.push(row)
       continue
     }
@@ -145,6 +155,8 @@ async function sortRest(
           connection,
           row,
           open: row.deposed === "" ? (open.get(row.address as Address) ?? []) : [],
+          policies: destroyed?.get(row.address as Address),
+          destroyed: destroyed !== undefined,
         }),
       )
   }
@@ -152,7 +164,9 @@ async function sortRest(
 }
 
 function runnerFor(kind: string, engine: Engine): AnyProvider | undefined {
-  return [engine.runners.task.provider, engine.runners.check.provider].find((each) => each.kind === kind)
+  return Object.values(engine.runners)
+    .map(({ provider }) => provider)
+    .find((each) => each.kind === kind)
 }
 
 function strandedError(row: Row, noProvider: boolean): FettleError {
@@ -180,7 +194,7 @@ export function expandEach(
     if (items === undefined) unknown.push(eachPrefix(props))
     else {
       expanded.add(declaration.address)
-      expand(scope, declaration.address, props, items)
+      expand(scope, declaration, items)
     }
   }
   return unknown

@@ -1,24 +1,39 @@
-import { asFettleError, type FettleError } from "../errors.ts"
+import { asFettleError, FettleError } from "../errors.ts"
 import { redactAll } from "../events/events.ts"
 import type { Cause, PlannedChange, PlannedError, PropDiff } from "../events/plan.ts"
 import { isPlain } from "../program/output.ts"
 import type { Change, Seen } from "../provider.ts"
 import { Secret } from "../secrets/secret.ts"
 import { encode } from "../state/encode.ts"
-import { isAbsent, isPresent, type Work } from "./work.ts"
+import { isAbsent, isPresent, type Repeat, type Work } from "./work.ts"
 
 /** Longest value shown in a plan, in characters; the rest is counted. */
 const SHOWN_MAX = 120
-/** What is kept of a value until secrets are hidden in it: enough that one which begins in the shown part is whole, or a line of it. */
+/** A longer value is told by its size: secrets are hidden in what is kept here, and a cut could leave half of one. */
 const KEPT_MAX = 8_192
 
 /** What a provider says of one thing whose props and world are known. @throws FettleError `PROVIDER_THREW` */
 export function providerSays(work: Work): Change<Record<string, unknown>> {
+  let said: unknown
   try {
-    return work.provider.plan(work.want, work.seen as Seen<unknown>, work.last) as Change<Record<string, unknown>>
+    said = work.provider.plan(work.want, work.seen as Seen<unknown>, work.last)
   } catch (thrown) {
     throw asFettleError(thrown, "PROVIDER_THREW").at(work.address, work.declaration?.place)
   }
+  if (!isChange(said))
+    throw new FettleError(
+      "OUTPUT_WRONG",
+      `${work.provider.kind} planned ${show(said).slice(0, SHOWN_MAX)}, which is no change`,
+    )
+  return said
+}
+
+/** A provider may be plain JavaScript: what it plans must be something that can be carried out, else nothing would be done, and nobody told. */
+function isChange(said: unknown): said is Change<Record<string, unknown>> {
+  if (!isPlain(said) || typeof said.action !== "string") return false
+  if (said.action !== "update" && said.action !== "replace")
+    return ["none", "create", "run", "check"].includes(said.action)
+  return Array.isArray(said.props) && typeof said.because === "string"
 }
 
 /** Whether what is there was made by somebody else. */
@@ -38,7 +53,12 @@ export function describe(work: Work, change: Change<Record<string, unknown>>): P
     ...("text" in change && change.text !== undefined ? { text: change.text } : {}),
   }
   if (change.action === "create")
-    return { ...head, action: "create", because: createReason(work), cause: work.row === undefined ? "new" : "gone" }
+    return {
+      ...head,
+      action: "create",
+      because: work.row === undefined ? "not there" : "was there, is gone",
+      cause: work.row === undefined ? "new" : "gone",
+    }
   if (change.action === "run" || change.action === "check")
     return { ...head, action: change.action, because: change.because ?? "" }
   if (!("props" in change)) return noneOf(work, head, change.because ?? "")
@@ -54,6 +74,7 @@ export function describe(work: Work, change: Change<Record<string, unknown>>): P
 }
 
 function noneOf(work: Work, head: Omit<PlannedChange, "action" | "because">, because: string): PlannedChange {
+  if (head.from !== undefined) return { ...head, action: "move", because: "renamed in the program" }
   if (work.row !== undefined || !isPresent(work.seen) || work.declaration?.type !== "resource")
     return { ...head, action: "none", because }
   if (work.found) return { ...head, action: "adopt", because: "made by a run that was cut off", cause: "interrupted" }
@@ -62,9 +83,14 @@ function noneOf(work: Work, head: Omit<PlannedChange, "action" | "because">, bec
   return { ...head, action: "adopt", because: "taken over as it is" }
 }
 
-function createReason(work: Work): string {
-  if (work.repeat !== undefined) return "repeats a create that was cut off, with its token"
-  return work.row === undefined ? "not there" : "was there, is gone"
+/** The entry of a create that was cut off and is made again as it was. */
+export function describeRepeat(work: Work, { intent }: Repeat): PlannedChange {
+  const then = encode(work.want) === intent.want ? "" : "; then brings it to what is wanted now"
+  const because = `repeats a create that was cut off, with its token${then}`
+  const head = { ...headOf(work), because, cause: "interrupted" as const }
+  return intent.action === "replace"
+    ? { ...head, action: "replace", order: "create-first" }
+    : { ...head, action: "create" }
 }
 
 /** What every entry says of its address. */
@@ -95,8 +121,9 @@ export function errorOf(error: FettleError): PlannedError {
 
 function causeOf(work: Work, drift: readonly PropDiff[]): Cause {
   if (work.row === undefined) return "wanted"
-  const wanted = encode(work.want) !== work.row.props
-  if (!wanted) return "drift"
+  const wanted = encode(work.want) !== (work.last?.propsText ?? work.row.props)
+  // State took over what is there: since then it is the program that wants something else.
+  if (!wanted) return work.row.refreshed === true && drift.length === 0 ? "wanted" : "drift"
   return drift.length > 0 ? "wanted+drift" : "wanted"
 }
 
@@ -135,7 +162,7 @@ export function show(value: unknown): string {
   if (value instanceof Uint8Array) return `${value.length} bytes`
   if (isPlain(value) && typeof value.$text === "string") return `text of ${value.length} characters`
   const text = typeof value === "string" ? JSON.stringify(value) : showTree(value)
-  return text.length <= KEPT_MAX ? text : text.slice(0, KEPT_MAX)
+  return text.length <= KEPT_MAX ? text : `${text.length} characters`
 }
 
 /** The entry as it may be told: secrets hidden, long values cut. In this order, else a cut secret would not be recognised. */

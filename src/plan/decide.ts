@@ -2,13 +2,13 @@ import { asFettleError, FettleError } from "../errors.ts"
 import type { PlannedChange, PlanOptions } from "../events/plan.ts"
 import type { Address } from "../program/address.ts"
 import { holdsUnknown, isPlain, resolve, secretsIn, UNKNOWN } from "../program/output.ts"
-import { parseProps } from "../program/props.ts"
+import { freeze, parseProps } from "../program/props.ts"
 import { encode } from "../state/encode.ts"
 import type { Row } from "../state/store.ts"
-import { blocked, describe, goneButRecorded, headOf, isForeign, providerSays } from "./compare.ts"
+import { blocked, describe, describeRepeat, goneButRecorded, headOf, isForeign, providerSays } from "./compare.ts"
 import type { Engine } from "./engine.ts"
 import { settle } from "./settle.ts"
-import { isAbsent, isPresent, NOTHING, Remembered, type Work } from "./work.ts"
+import { isAbsent, isPresent, isProtected, NOTHING, type Repeat, remember, type Work } from "./work.ts"
 
 /** The works of a plan by address. */
 export type Works = ReadonlyMap<Address, Work>
@@ -29,15 +29,15 @@ export async function resolveProps(work: Work, works: Works, engine: Engine, opt
   return parsed
 }
 
-/** An output of another node: as known now, or before its turn as recorded or predicted. */
+/** An output of another node: as known now, or before its turn as predicted or recorded. */
 function outputOf(work: Work | undefined, key: string, optimistic: boolean): unknown {
   if (work === undefined) return UNKNOWN
   if (key in work.known) return work.known[key]
   if (!optimistic) return UNKNOWN
-  const recorded = work.last?.outputs as Record<string, unknown> | undefined
-  if (recorded !== undefined && key in recorded) return recorded[key]
   const predicted = work.want === undefined ? NOTHING : predictedOf(work)
-  return key in predicted ? predicted[key] : UNKNOWN
+  if (key in predicted) return predicted[key] // of what is wanted now: what is recorded may be about to change
+  const recorded = work.last?.outputs as Record<string, unknown> | undefined
+  return recorded !== undefined && key in recorded ? recorded[key] : UNKNOWN
 }
 
 /** The id of a thing, from whatever props are known; undefined where it cannot be told yet. */
@@ -61,7 +61,8 @@ export function splitMoved(work: Work, props: unknown): void {
   if (id === undefined || work.declaration?.type !== "resource") return
   if (work.former !== undefined && work.former.id === id) {
     work.row = work.former
-    work.last = new Remembered(work.row)
+    const last = remember(work.row, work.provider)
+    work.last = last instanceof FettleError ? undefined : last // of another version it would have been refused before
     work.former = undefined
   } else if (work.row?.id !== undefined && work.row.id !== id) {
     work.former = work.row
@@ -92,11 +93,7 @@ function decided(work: Work, options: PlanOptions, engine: Engine): PlannedChang
   const waits = settle(work, engine.now())
   if (waits !== undefined) return blocked(work, waits)
   if (declaration?.type === "lookup") return lookUp(work)
-  if (work.row === undefined && isPresent(seen) && work.provider.outputs.safeParse(seen.outputs).success !== true)
-    return blocked(
-      work,
-      new FettleError("OUTPUT_WRONG", `${work.provider.kind} read outputs that do not fit its own schema`),
-    )
+  if (work.repeat !== undefined) return repeated(work, work.repeat)
   if (isForeign(work) && options.adopt?.includes(work.address) !== true)
     return blocked(
       work,
@@ -105,18 +102,36 @@ function decided(work: Work, options: PlanOptions, engine: Engine): PlannedChang
       }),
     )
   const said = providerSays(work)
-  const change =
-    options.replace?.includes(work.address) === true && said.action !== "create"
-      ? { action: "replace" as const, props: [], because: "asked for with --replace" }
-      : said
+  const asked = options.replace?.includes(work.address) === true && said.action !== "create"
+  const change = asked ? { action: "replace" as const, props: [], because: "asked for with --replace" } : said
   work.change = change
-  if (change.action === "replace" && (declaration?.options.protect === true || work.row?.protect === true))
+  if (change.action === "replace" && (isProtected(work) || work.row?.protect === true))
     return blocked(
       work,
       new FettleError("PROTECTED", `${work.address} is protected and would be replaced: ${change.because}`),
     )
   work.known = knownOutputs(work)
-  return work.former === undefined ? describe(work, change) : replaced(work, describe(work, change))
+  const entry = describe(work, change)
+  if (work.former !== undefined) return replaced(work, entry)
+  return asked ? { ...entry, cause: "wanted" } : entry
+}
+
+/**
+ * The entry of a create that is made again. What is there says nothing of whose it is: the far side knows its token, and
+ * refuses where somebody else took the id meanwhile.
+ */
+function repeated(work: Work, repeat: Repeat): PlannedChange {
+  const stays = isProtected(work) || (work.former ?? work.row)?.protect === true
+  if (repeat.intent.action === "replace" && stays)
+    return blocked(
+      work,
+      new FettleError("PROTECTED", `${work.address} is protected, and a replacement of it was cut off`, {
+        next: `let it be replaced: remove protect and apply; or look at the far side, then: fettle settle '${work.address}' --not-made`,
+      }),
+    )
+  work.change = { action: "create" }
+  work.known = predictedOf(work)
+  return describeRepeat(work, repeat)
 }
 
 /** The entry of a thing that gets another id: made anew under it, then the old one deleted. */
@@ -128,10 +143,26 @@ function replaced(work: Work, made: PlannedChange): PlannedChange {
   return { ...made, action: "replace", order: "create-first", because, cause: "wanted" }
 }
 
+/** Reasons that are no fault of the read: each is mended in a way of its own. */
+const OWN_REMEDY: ReadonlySet<string> = new Set<FettleError["code"]>([
+  "OUTPUT_WRONG",
+  "OPEN_INTENT",
+  "TARGET_CHANGED",
+  "DUPLICATE_ID",
+  "HOST_KEY_UNKNOWN",
+  "HOST_KEY_CHANGED",
+  "HOST_KEY_REVOKED",
+  "LOGIN_REFUSED",
+  "SSH_MISSING",
+  "BECOME_REFUSED",
+  "BECOME_PASSWORD_MISSING",
+  "BECOME_PASSWORD_WRONG",
+])
+
 /** Why a thing whose read failed is left alone. */
 function unread(failed: FettleError): FettleError {
   const next = failed.next === "" ? {} : { next: failed.next }
-  const code = failed.code === "TARGET_CHANGED" ? "TARGET_CHANGED" : "READ_FAILED"
+  const code = OWN_REMEDY.has(failed.code) ? failed.code : "READ_FAILED"
   return new FettleError(code, failed.fact, { cause: failed, ...next })
 }
 
@@ -161,14 +192,19 @@ function knownOutputs(work: Work): Readonly<Record<string, unknown>> {
 
 function predictedOf(work: Work): Readonly<Record<string, unknown>> {
   if (work.provider.predict === undefined || holdsUnknown(work.want)) return NOTHING
-  const predicted = work.provider.predict(work.want)
-  return isPlain(predicted) ? predicted : NOTHING
+  const predicted = work.provider.predict(work.want, work.seen)
+  return isPlain(predicted) ? (freeze(predicted) as Readonly<Record<string, unknown>>) : NOTHING
 }
 
 /** A node whose inputs are not known yet: decided as a whole during apply. */
 export function undecided(work: Work, works: Works): PlannedChange {
   const needs = (work.declaration?.needs ?? []).filter((need) => works.get(need)?.planned?.action !== "none")
   work.known = stableOf(work)
+  const { versions } = work.declaration ?? {}
+  if (versions !== undefined) {
+    const because = `${versions.from === undefined ? "" : `${versions.from} → `}${versions.own}, once its instances run`
+    return { ...headOf(work), action: "decide", because }
+  }
   return {
     ...headOf(work),
     action: "decide",
@@ -182,32 +218,32 @@ function stableOf(work: Work): Readonly<Record<string, unknown>> {
   return Object.fromEntries((work.provider.stable ?? []).filter((key) => key in seen).map((key) => [key, seen[key]]))
 }
 
-/** What is left of a thing that is recorded and no longer declared. */
+/** What is left of a thing that is recorded and no longer declared, or that is to be destroyed. */
 export function decideLeaving(work: Work, engine: Engine): PlannedChange {
   const { row, seen } = work
   if (seen !== undefined && "failed" in seen) return blocked(work, unread(seen.failed))
   const waits = settle(work, engine.now())
   if (waits !== undefined) return blocked(work, waits)
-  if (work.provider.leavesNothing === true)
-    return { ...headOf(work), action: "forget", because: "left the program", cause: "left" }
-  if (row?.retain === true)
-    return { ...headOf(work), action: "forget", because: "left the program; retained", cause: "left" }
-  if (goneButRecorded(work))
-    return { ...headOf(work), action: "forget", because: "left the program; already gone", cause: "left" }
-  if (row?.owned === false)
-    return {
-      ...headOf(work),
-      action: "forget",
-      because: "left the program; it was not made by Fettle, so it stays",
-      cause: "left",
-    }
+  // That all is to be deleted is asked for; only what the program let go has a cause that is worth a word.
+  const why = work.destroyed ? "destroy was asked for" : "left the program"
+  const cause = work.destroyed ? {} : ({ cause: "left" } as const)
+  const forget = (because: string): PlannedChange => ({ ...headOf(work), action: "forget", because, ...cause })
+  if (leavesNothing(work)) return forget(why)
+  if (work.heir !== undefined) return forget(`it is ${work.heir} now`)
+  if (row?.retain === true) return forget(`${why}; retained`)
+  if (goneButRecorded(work)) return forget(`${why}; already gone`)
+  if (row?.owned === false) return forget(`${why}; it was not made by Fettle, so it stays`)
   if (row?.protect === true)
-    return blocked(work, new FettleError("PROTECTED", `${work.address} is protected and left the program`))
+    return blocked(
+      work,
+      new FettleError("PROTECTED", `${work.address} is protected and ${work.destroyed ? "would be destroyed" : why}`),
+    )
   if (isAbsent(seen)) return { ...headOf(work), action: "forget", because: "never made", cause: "interrupted" }
-  return {
-    ...headOf(work),
-    action: "delete",
-    because: row?.deposed === "" ? "left the program" : "replaced; the old one remains",
-    cause: "left",
-  }
+  const because = row?.deposed === "" ? why : "replaced; the old one remains"
+  return { ...headOf(work), action: "delete", because, ...cause }
+}
+
+function leavesNothing({ provider, last }: Work): boolean {
+  const { leavesNothing: says } = provider
+  return typeof says === "function" ? last !== undefined && says(last.props) : says === true
 }

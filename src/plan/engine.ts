@@ -1,7 +1,9 @@
 import type { Emit } from "../events/events.ts"
-import type { AnyProvider, Connection, Driver } from "../provider.ts"
+import type { NotifyDeps } from "../policies/notify.ts"
+import type { AnyProvider, Connection, Driver, Json } from "../provider.ts"
 import type { SecretBox } from "../secrets/box.ts"
 import type { DataKey } from "../secrets/key.ts"
+import type { Caller } from "./permit.ts"
 
 /** A provider with the connection it works through: how tasks and checks are run. */
 export interface Runner {
@@ -15,11 +17,20 @@ export interface Engine {
   readonly emit: Emit
   readonly box: SecretBox
   readonly key: DataKey
-  readonly runners: { readonly task: Runner; readonly check: Runner }
+  readonly runners: { readonly task: Runner; readonly check: Runner; readonly release: Runner }
   /** The driver of kinds that need no connection. */
   readonly unconnected: Driver
+  /** Who runs it, on which stage. */
+  readonly caller: Caller
+  /** The ways out for a `notify` among the policies of a node. */
+  readonly notify: NotifyDeps
   /** Runs a `finally` command; rejects where it fails. */
-  readonly runCommand: (command: readonly string[], log: (text: string) => void) => Promise<void>
+  readonly runCommand: (
+    command: readonly string[],
+    log: (text: string) => void,
+    /** Told what it is known by, once it runs: it lives on when this run is killed. */
+    onStart: (mark: Json) => void,
+  ) => Promise<void>
   /** Text with every secret that is known by now replaced. */
   readonly redact: (text: string) => string
   /** The same for bytes that come in pieces: a secret cut by a border is found, too. */

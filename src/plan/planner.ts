@@ -1,8 +1,10 @@
-import { FettleError } from "../errors.ts"
+import { asFettleError, FettleError } from "../errors.ts"
 import { isPending, type PlannedChange, type PlanOptions } from "../events/plan.ts"
+import type { NodePolicy } from "../policies/node-policy.ts"
 import type { Address } from "../program/address.ts"
 import type { EachProps } from "../program/each.ts"
 import { holdsUnknown, resolve, secretsIn, UNKNOWN } from "../program/output.ts"
+import { placeOfThrow } from "../program/place.ts"
 import type { Scope } from "../program/scope.ts"
 import { SEALED } from "../state/encode.ts"
 import { asPlan, onlyRefresh } from "./as-plan.ts"
@@ -11,10 +13,16 @@ import { blocked, errorOf, headOf } from "./compare.ts"
 import { decide, decideLeaving, idFrom, needsReread, resolveProps, splitMoved, undecided } from "./decide.ts"
 import type { Engine } from "./engine.ts"
 import { guard } from "./guards.ts"
+import { keepNeeds } from "./keep.ts"
+import { chosenConnections } from "./limit.ts"
+import { Makers } from "./makers.ts"
+import { permit } from "./permit.ts"
 import type { Planned, PlanRequest } from "./planned.ts"
 import { readAll } from "./read.ts"
+import { selected } from "./selected.ts"
 import type { Sessions } from "./sessions.ts"
 import { refuseTwins } from "./twins.ts"
+import { withoutRefused } from "./versions.ts"
 import { isPresent, NOTHING, type Work } from "./work.ts"
 
 /**
@@ -26,11 +34,15 @@ export async function makePlan(request: PlanRequest, sessions: Sessions, engine:
   const { destroy, targets, verifyOnly } = request.options
   if (destroy === true || targets !== undefined || verifyOnly === true)
     await engine.box.openToHide([...request.scope.declarations.values()].flatMap((each) => secretsIn(each.props)))
-  const scope = request.options.destroy === true ? { ...request.scope, declarations: new Map() } : request.scope
+  const scope =
+    request.options.destroy === true ? { ...request.scope, declarations: new Map() } : withoutRefused(request.scope)
   const { collected, unknownEach } = await observe(scope, request, sessions, engine)
+  for (const work of collected.leaving)
+    work.timeout = request.scope.declarations.get(work.row?.address as Address)?.options.timeout
   const everything = [...collected.works.values(), ...collected.leaving]
   if (request.options.refreshOnly === true) onlyRefresh(everything)
-  refuseTwins(collected)
+  refuseTwins(collected, engine)
+  if (request.options.refreshOnly !== true) keepNeeds(collected)
   for (const work of everything) refuseOpenName(work, engine)
   guard(everything, request.options)
   const plan = asPlan(request, collected, everything, engine)
@@ -64,15 +76,16 @@ async function observe(
   engine: Engine,
 ): Promise<{ collected: Collected; unknownEach: readonly string[] }> {
   const expanded = new Set<Address>()
+  const destroyed = request.options.destroy === true ? policiesOf(request.scope) : undefined
   let collected: Collected | undefined
   let unknownEach = expandEach(scope, (props) => listOf(props, undefined), expanded)
   for (;;) {
     const before = collected
-    collected = await collect(scope, request.snapshot, engine, unknownEach)
+    collected = await collect(scope, destroyed, request.snapshot, engine, unknownEach)
     await openSealed(collected, engine)
     if (before !== undefined)
       for (const [address, work] of before.works) if (collected.works.has(address)) collected.works.set(address, work)
-    await decideAll(collected, request.options, sessions, engine)
+    await decideAll(scope, collected, request.options, sessions, engine)
     const nodes = scope.declarations.size
     const known = collected
     unknownEach = expandEach(scope, (props) => listOf(props, known.works), expanded)
@@ -80,6 +93,16 @@ async function observe(
     if (scope.declarations.size === nodes) break
   }
   return { collected, unknownEach }
+}
+
+/** What the program says of the writes of what `destroy` deletes: nothing counts as declared then. */
+function policiesOf({ declarations }: Scope): ReadonlyMap<Address, readonly NodePolicy[]> {
+  const found = new Map<Address, readonly NodePolicy[]>()
+  for (const { address, renamedFrom, options } of declarations.values()) {
+    found.set(address, options.policies ?? [])
+    if (renamedFrom !== undefined) found.set(renamedFrom as Address, options.policies ?? [])
+  }
+  return found
 }
 
 /** Opens the secrets that a far side once returned: a write may need them, and until then nothing could hide them. */
@@ -95,12 +118,16 @@ function listOf(props: EachProps, works: ReadonlyMap<Address, Work> | undefined)
 }
 
 async function decideAll(
+  scope: Scope,
   collected: Collected,
   options: PlanOptions,
   sessions: Sessions,
   engine: Engine,
 ): Promise<void> {
-  const wanted = selected(collected, options)
+  for (const work of [...collected.works.values(), ...collected.leaving])
+    if (work.error !== undefined && work.planned === undefined) work.planned = blocked(work, work.error)
+  const chosen = options.limit === undefined ? undefined : chosenConnections(scope, options.limit)
+  const wanted = selected(collected, options, chosen)
   const nodes = collected.graph.order
     .map((address) => collected.works.get(address) as Work)
     .filter((work) => work.planned === undefined)
@@ -108,12 +135,14 @@ async function decideAll(
   const pending = nodes.filter((work) => work.planned === undefined)
   await prepare(pending, collected.works, engine)
   const first = pending.filter((work) => isReadable(work))
-  const all = wanted.size === collected.works.size && options.verifyOnly !== true
+  const all = wanted.size === collected.works.size
   const leaving =
-    all || (options.targets ?? []).length > 0
+    options.verifyOnly !== true && (all || chosen !== undefined || (options.targets ?? []).length > 0)
       ? collected.leaving.filter(
           (work) =>
-            work.planned === undefined && (options.targets === undefined || options.targets.includes(work.address)),
+            work.planned === undefined &&
+            (options.targets === undefined || options.targets.includes(work.address)) &&
+            (chosen === undefined || chosen.has(work.connection?.name ?? "")),
         )
       : []
   await readAll(
@@ -121,7 +150,10 @@ async function decideAll(
     sessions,
     engine,
   )
-  for (const work of leaving) work.planned = decideLeaving(work, engine)
+  for (const work of leaving) {
+    work.planned = decideLeaving(work, engine)
+    if (options.refreshOnly !== true) permit(work, engine.caller)
+  }
   await decideNodes(pending, collected.works, options, sessions, engine)
 }
 
@@ -135,10 +167,15 @@ async function prepare(pending: readonly Work[], works: ReadonlyMap<Address, Wor
       if (!holdsUnknown(props)) splitMoved(work, props)
       work.want = holdsUnknown(props) ? undefined : props
     } catch (thrown) {
-      work.error =
-        thrown instanceof FettleError ? thrown : new FettleError("PROPS_INVALID", String(thrown), { cause: thrown })
+      work.error = ofProgram(thrown)
     }
   }
+}
+
+/** What went wrong with the props of one node, a function given to `.map` say, at its own place. @throws FettleError `CANCELLED`: that is not about the node */
+function ofProgram(thrown: unknown): FettleError {
+  if (thrown instanceof FettleError && thrown.code === "CANCELLED") throw thrown
+  return asFettleError(thrown, "PROGRAM_THREW").at(undefined, placeOfThrow(thrown))
 }
 
 function isReadable(work: Work): boolean {
@@ -155,6 +192,7 @@ async function decideNodes(
   engine: Engine,
 ): Promise<void> {
   let pending = nodes
+  const makers = new Makers()
   for (let round = 0; pending.length > 0; round += 1) {
     if (round > nodes.length)
       throw new FettleError("INTERNAL", `${pending[0]?.address} names another id each time it is read`)
@@ -162,17 +200,20 @@ async function decideNodes(
     const later: Work[] = []
     const waiting = new Set<Address>()
     for (const work of pending) {
-      if (
-        work.declaration?.needs.some((need) => waiting.has(need)) === true ||
-        (await decideOne(work, works, options, engine)) === "reread"
-      ) {
-        if (work.declaration?.needs.some((need) => waiting.has(need)) !== true) reread.push(work)
-        waiting.add(work.address)
-        later.push(work)
+      const isWaiting = work.declaration?.needs.some((need) => waiting.has(need)) === true
+      if (!isWaiting) {
+        makers.enter(work)
+        if ((await decideOne(work, works, options, makers, engine)) === "decided") {
+          if (!leavesAlone(work.planned ?? { action: "none" })) makers.add(work)
+          continue
+        }
+        reread.push(work)
       }
+      waiting.add(work.address)
+      later.push(work)
     }
     if (reread.length === 0) return
-    await readAll(reread, sessions, engine)
+    await readAll(reread, sessions, engine, true)
     pending = later
   }
 }
@@ -181,6 +222,7 @@ async function decideOne(
   work: Work,
   works: ReadonlyMap<Address, Work>,
   options: PlanOptions,
+  makers: Makers,
   engine: Engine,
 ): Promise<"decided" | "reread"> {
   const held = holder(work, works)
@@ -199,10 +241,7 @@ async function decideOne(
   try {
     props = await resolveProps(work, works, engine, false)
   } catch (thrown) {
-    work.planned = blocked(
-      work,
-      thrown instanceof FettleError ? thrown : new FettleError("PROPS_INVALID", String(thrown), { cause: thrown }),
-    )
+    work.planned = blocked(work, ofProgram(thrown))
     return "decided"
   }
   work.error = undefined
@@ -219,20 +258,40 @@ async function decideOne(
     work.want = props
   }
   if (work.want === undefined && work.declaration?.type === "check") return planCheck(work, undefined)
+  work.options = options
   work.planned = work.want === undefined ? undecided(work, works) : decide(work, options, engine)
   if (options.verifyOnly === true) return observeOnly(work)
-  if (work.planned.action === "none" && work.provider.followsNeeds === true) followNeeds(work, works)
+  if (leavesAlone(work.planned) && work.provider.followsNeeds === true) followNeeds(work, works)
+  followMaker(work, makers)
   if (options.force?.includes(work.address) === true && work.planned.action !== "blocked") forceRun(work)
+  if (options.refreshOnly !== true) permit(work, engine.caller)
   return "decided"
 }
 
 /** What it reads may be made by a node that changes: only its turn can tell. */
 function followNeeds(work: Work, works: ReadonlyMap<Address, Work>): void {
-  const changes = (need: Address): boolean => isPending(works.get(need)?.planned ?? { action: "none" })
+  const changes = (need: Address): boolean => !leavesAlone(works.get(need)?.planned ?? { action: "none" })
   const mover = work.declaration?.needs.find(changes)
   if (mover === undefined) return
   work.known = NOTHING
   work.planned = { ...headOf(work), action: "decide", because: `it looks at what ${mover} makes` }
+}
+
+/** What is wanted may be made before its turn: what was read of that now says nothing of then, nor that it is not there. */
+function followMaker(work: Work, makers: Makers): void {
+  const { provider, want } = work
+  const maker = want === undefined ? undefined : makers.of(work, provider.readsHere?.(want) ?? [])
+  const isUnread = work.seen !== undefined && "failed" in work.seen
+  work.followsMaker = maker !== undefined && (isUnread || work.planned?.action !== "blocked")
+  if (!work.followsMaker) return
+  work.error = undefined
+  work.known = (provider.predict?.(want) as Record<string, unknown> | undefined) ?? NOTHING
+  work.planned = { ...headOf(work), action: "decide", because: `it reads what ${maker} may make` }
+}
+
+/** Whether the world stays as it is. */
+function leavesAlone(planned: Pick<PlannedChange, "action">): boolean {
+  return !isPending(planned) || planned.action === "move"
 }
 
 /** The need that keeps a node from being changed, if there is one. */
@@ -281,31 +340,6 @@ function forceRun(work: Work): void {
   work.change = { action: "run", because: "asked for with --force" }
   work.known = NOTHING
   work.planned = { ...(work.planned as PlannedChange), action: "run", because: "asked for with --force" }
-}
-
-/** Addresses that a plan is about: all, or the targets and what they need. @throws FettleError `TARGET_UNKNOWN` */
-function selected(collected: Collected, options: PlanOptions): ReadonlySet<Address> {
-  for (const name of [
-    ...(options.targets ?? []),
-    ...(options.replace ?? []),
-    ...(options.adopt ?? []),
-    ...(options.force ?? []),
-  ])
-    if (!collected.works.has(name as Address) && !collected.leaving.some((work) => work.address === name))
-      throw new FettleError("TARGET_UNKNOWN", `${name} is neither declared nor recorded`)
-  const roots =
-    options.verifyOnly === true
-      ? [...collected.works.values()].filter((work) => work.declaration?.type === "check").map((work) => work.address)
-      : options.targets
-  if (roots === undefined) return new Set(collected.works.keys())
-  const wanted = new Set<Address>()
-  const queue = [...roots] as Address[]
-  for (let address = queue.pop(); address !== undefined; address = queue.pop()) {
-    if (wanted.has(address)) continue
-    wanted.add(address)
-    queue.push(...(collected.graph.nodes.get(address)?.needs ?? []))
-  }
-  return wanted
 }
 
 function skip(work: Work): void {

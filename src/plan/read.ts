@@ -1,8 +1,10 @@
 import { asFettleError, FettleError } from "../errors.ts"
+import { type Duration, durationMs } from "../policies/duration.ts"
 import { follow, onAbort } from "../policies/signals.ts"
 import type { Address } from "../program/address.ts"
 import type { Connection, Driver, Key, ReadItem, Seen } from "../provider.ts"
 import type { Engine } from "./engine.ts"
+import { fitSeen } from "./fit-outputs.ts"
 import type { Sessions } from "./sessions.ts"
 import type { Work } from "./work.ts"
 
@@ -10,15 +12,25 @@ export function driverOf(work: Pick<Work, "connection">, sessions: Sessions, eng
   return work.connection === undefined ? Promise.resolve(engine.unconnected) : sessions.driver(work.connection)
 }
 
-/** Reads all of `works` in one call per connection and notes what was seen. A key without an answer is a failure. */
-export async function readAll(works: readonly Work[], sessions: Sessions, engine: Engine): Promise<void> {
+/**
+ * Reads all of `works` in one call per connection and notes what was seen. A key without an answer is a failure.
+ * @param again true where the same plan has read a moment ago, when less of the props was known
+ */
+export async function readAll(
+  works: readonly Work[],
+  sessions: Sessions,
+  engine: Engine,
+  again = false,
+): Promise<void> {
   const byConnection = new Map<Connection | undefined, Work[]>()
   for (const work of works) {
     const known = byConnection.get(work.connection)
     if (known === undefined) byConnection.set(work.connection, [work])
     else known.push(work)
   }
-  await Promise.all([...byConnection].map(([connection, group]) => readGroup(connection, group, sessions, engine)))
+  await Promise.all(
+    [...byConnection].map(([connection, group]) => readGroup(connection, group, sessions, engine, again)),
+  )
 }
 
 async function readGroup(
@@ -26,11 +38,13 @@ async function readGroup(
   works: readonly Work[],
   sessions: Sessions,
   engine: Engine,
+  again: boolean,
 ): Promise<void> {
   const started = engine.now()
-  const answers = await ask(works, sessions, engine)
+  const answers = await ask(works, sessions, engine, again)
   for (const work of works) {
-    work.seen = answers instanceof FettleError ? { failed: answers } : (answers.get(work.address) ?? silent(work))
+    const seen = answers instanceof FettleError ? { failed: answers } : (answers.get(work.address) ?? silent(work))
+    work.seen = fitSeen(work.provider, seen, work.address)
     work.readAt = started
     if ("id" in work.seen && work.seen.id !== undefined) work.id = work.seen.id
   }
@@ -49,13 +63,17 @@ async function ask(
   works: readonly Work[],
   sessions: Sessions,
   engine: Engine,
+  again: boolean,
 ): Promise<ReadonlyMap<Address, Seen<unknown>> | FettleError> {
   const { controller, release } = follow([engine.signal])
   const timer = setTimeout(() => controller.abort(tooLate(engine)), engine.readTimeoutMs)
   const { promise: ended, cancel } = endOf(controller.signal, engine)
   try {
-    const driver = await driverOf(works[0] as Work, sessions, engine)
-    const reading = driver.read(works.map(itemOf), {
+    const opening = driverOf(works[0] as Work, sessions, engine)
+    opening.catch(() => {}) // nobody waits for it where the run is cancelled meanwhile
+    const driver = await Promise.race([opening, ended])
+    const items = works.map((work) => itemOf(work, again && work.seen !== undefined))
+    const reading = driver.read(items, {
       signal: controller.signal,
       seal: (sha256) => engine.key.fingerprintOfHash(sha256),
       secret: (name, value) => engine.box.wrap(name, value),
@@ -97,13 +115,24 @@ function tooLate(engine: Engine): FettleError {
   })
 }
 
-function itemOf(work: Work): ReadItem {
+function itemOf(work: Work, again: boolean): ReadItem {
   const key: { -readonly [K in keyof Key<unknown, unknown>]: Key<unknown, unknown>[K] } = { address: work.address }
   if (work.id !== undefined) key.id = work.id
   if (work.want !== undefined) key.want = work.want
   if (work.last !== undefined) key.last = work.last
-  if (work.open.length > 0) key.open = work.open.map((each) => each.token)
-  return { provider: work.provider, key }
+  if (work.open.length > 0) {
+    key.open = work.open.map((each) => each.token)
+    key.progress = Object.fromEntries(
+      work.open.flatMap(({ token, progress }) => (progress === undefined ? [] : [[token, progress]])),
+    )
+  }
+  const timeout = work.declaration?.options.timeout
+  return {
+    provider: work.provider,
+    key,
+    ...(timeout === undefined ? {} : { timeoutMs: durationMs(timeout as Duration) }),
+    ...(again ? { again } : {}),
+  }
 }
 
 function silent(work: Work): Seen<unknown> {

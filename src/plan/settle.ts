@@ -1,5 +1,8 @@
 import { FettleError } from "../errors.ts"
+import { freeze } from "../program/props.ts"
 import type { AnyProvider, Settles } from "../provider.ts"
+import { encode } from "../state/encode.ts"
+import { restore } from "../state/restore.ts"
 import type { IntentLine } from "../state/store.ts"
 import { isPresent, type Work } from "./work.ts"
 
@@ -28,8 +31,8 @@ export function settle(work: Work, now: number): FettleError | undefined {
   // A create is written only where nothing is recorded; with a row, only a replacement can have been cut off.
   if (work.row !== undefined && intent.action === "create" && isPresent(work.seen)) return undefined
   if (settles === "ask") return ask(work, intent)
-  if (settles === "token") return repeat(work, intent)
   if (isOurs(work, settles)) return undefined
+  if (settles === "token") return repeat(work, intent)
   const leftMs = horizonLeftMs(work.provider, intent, wanted, now)
   return leftMs > 0 ? tooEarly(work, leftMs) : undefined
 }
@@ -39,7 +42,7 @@ function isOurs(work: Work, settles: Settles): boolean {
   const { seen, row } = work
   if (!isPresent(seen)) return false
   const marked = seen.mark !== undefined && work.open.some((each) => each.token === seen.mark)
-  if (typeof settles === "object" ? !marked : seen.mark !== undefined && !marked) return false
+  if (settles === "unique" ? seen.mark !== undefined && !marked : !marked) return false
   if (row !== undefined) {
     if (seen.id === undefined || seen.id === row.id) return false
     work.former = row
@@ -50,10 +53,25 @@ function isOurs(work: Work, settles: Settles): boolean {
   return true
 }
 
+/** The call is made again as it was: a far side takes its token with the same props alone. What the program says now comes after it. */
 function repeat(work: Work, intent: IntentLine): FettleError | undefined {
   if (work.declaration === undefined) return ask(work, intent)
-  work.repeat = intent
+  const isSame = encode(work.want) === intent.want
+  const { value, lost } = isSame ? { value: work.want, lost: [] } : restore(intent.want, work.want)
+  if (lost.length > 0) return unrepeatable(work, intent, lost)
+  work.repeat = { intent, want: freeze(value) }
   return undefined
+}
+
+function unrepeatable(work: Work, intent: IntentLine, lost: readonly string[]): FettleError {
+  const since = new Date(intent.startedAt).toISOString()
+  return new FettleError(
+    "OPEN_INTENT",
+    `a create of ${work.address}, begun ${since}, was cut off, and cannot be repeated as it was: ${lost.join(", ")} held what the program no longer has`,
+    {
+      next: `restore that, apply, then change it; or look at the far side, then: fettle settle '${work.address}' --made ID, or --not-made`,
+    },
+  )
 }
 
 function ask(work: Work, intent: IntentLine): FettleError {

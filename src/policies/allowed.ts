@@ -1,3 +1,4 @@
+import { checkNames, checkTexts } from "./given.ts"
 import type { Policy } from "./policy.ts"
 import { badSetting, notAllowed } from "./policy-errors.ts"
 
@@ -17,7 +18,9 @@ export interface AllowedOptions {
  * const drop = guarded(dropTable, [allowed({ who: ["ann"], stages: ["dev", "test"] })], { who, stage })
  */
 export function allowed(options: AllowedOptions): Policy {
+  checkNames("allowed", options, ["who", "stages"])
   const { who, stages } = options
+  for (const [name, value] of Object.entries({ who, stages })) checkTexts("allowed", name, value)
   if (who === undefined && stages === undefined) throw badSetting("allowed", "give who, stages or both")
   return {
     name: "allowed",
@@ -41,6 +44,24 @@ export function refusal(
   caller: { readonly who?: string | undefined; readonly stage?: string | undefined },
 ): string | undefined {
   return missing("caller", caller.who, options.who) ?? missing("stage", caller.stage, options.stages)
+}
+
+/** The rules of all `allowed` policies in a list. */
+export function rulesIn(policies: readonly { readonly name: string }[]): readonly AllowedOptions[] {
+  return policies.flatMap((each) =>
+    each.name === "allowed" && "settings" in each ? [each.settings as AllowedOptions] : [],
+  )
+}
+
+/** The rules of a list of policies as state remembers them; undefined where there is none. */
+export function remembered(policies: readonly { readonly name: string }[]): string | undefined {
+  const rules = rulesIn(policies)
+  return rules.length === 0 ? undefined : JSON.stringify(rules)
+}
+
+/** The rules that `remembered` gave. */
+export function recalled(text: string | undefined): readonly AllowedOptions[] {
+  return text === undefined ? [] : (JSON.parse(text) as readonly AllowedOptions[])
 }
 
 function missing(what: string, value: string | undefined, list: readonly string[] | undefined): string | undefined {

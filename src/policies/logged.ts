@@ -1,4 +1,5 @@
 import type { CallContext } from "./context.ts"
+import { checkFunction } from "./given.ts"
 import type { Call, Policy } from "./policy.ts"
 import { codeOf } from "./policy-errors.ts"
 
@@ -20,6 +21,7 @@ export interface CallRecord {
  * const save = guarded(saveOrder, [logged((record) => records.push(record)), retry()])
  */
 export function logged(sink: (record: CallRecord) => unknown): Policy {
+  checkFunction("logged", "its sink", sink)
   return {
     name: "logged",
     settings: {},

@@ -1,4 +1,5 @@
 import { outsideContext } from "./context.ts"
+import { checkNames, checkTexts, checkWord } from "./given.ts"
 import { offer } from "./logged.ts"
 import { type Call, callWith, type Policy } from "./policy.ts"
 import { badSetting, codeOf } from "./policy-errors.ts"
@@ -78,8 +79,14 @@ export type NotifyRun = (
  * const page = notify({ command: ["pager", "--urgent"] })
  */
 export function notify(options: NotifyOptions): NotifyRule {
+  checkNames("notify", options, ["on", "timeoutMs", "times", "webhook", "command"])
   const { on = "failure", timeoutMs = 10_000, times = 3, webhook, command } = options
   if ((webhook === undefined) === (command === undefined)) throw badSetting("notify", "give a webhook or a command")
+  checkWord("notify", "on", on, ["failure", "success", "always"])
+  if (!Number.isInteger(times) || times < 0) throw badSetting("notify", `times must be 0 or more, not ${times}`)
+  if (!(Number.isFinite(timeoutMs) && timeoutMs > 0))
+    throw badSetting("notify", `timeoutMs must be more than 0 ms, not ${timeoutMs}`)
+  checkTexts("notify", "command", command)
   if (command?.length === 0) throw badSetting("notify", "the command is empty")
   if (typeof webhook === "string" && !/^https?:$/.test(URL.parse(webhook)?.protocol ?? "")) {
     throw badSetting("notify", "the webhook is not an http or https URL")

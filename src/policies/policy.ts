@@ -1,4 +1,7 @@
 import { type CallContext, inContext, type Surroundings, surroundingsHere } from "./context.ts"
+import { checkFunction } from "./given.ts"
+import { badSetting } from "./policy-errors.ts"
+import { wrongPolicies } from "./policy-list.ts"
 import { follow } from "./signals.ts"
 
 /** One call to be made: it is given the signal that ends it. */
@@ -83,6 +86,8 @@ export function guarded<F extends (...args: never[]) => Promise<unknown>>(
   policies: readonly Policy[],
   options: CallOptions = {},
 ): Guarded<F> {
+  checkFunction("guarded", "its first argument", fn)
+  checkPolicies("guarded", policies)
   const name = options.name ?? (fn.name === "" ? "the call" : fn.name)
   const call = (...args: never[]): Promise<unknown> => callWith(policies, async () => fn(...args), { ...options, name })
   return call as Guarded<F> // the same arguments in, the same result out: overloads and type parameters stay, too
@@ -107,10 +112,17 @@ export type MethodGuard = <T, A extends unknown[], R>(
  * }
  */
 export function guard(...policies: readonly Policy[]): MethodGuard {
+  checkPolicies("guard", policies)
   return (method, { name }) =>
     function (...args) {
       return callWith(policies, async () => method.apply(this, args), { name: `${className(this)}${String(name)}` })
     }
+}
+
+/** @throws FettleError `PROPS_INVALID`, where they are given and not where the first call is made */
+function checkPolicies(where: string, policies: unknown): void {
+  const wrong = wrongPolicies(policies, false)
+  if (wrong !== undefined) throw badSetting(where, wrong)
 }
 
 /** The call with every policy around it; the list is folded from its end, so the first is outermost. */

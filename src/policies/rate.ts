@@ -1,4 +1,5 @@
 import { type Duration, durationMs } from "./duration.ts"
+import { checkNames } from "./given.ts"
 import type { Policy } from "./policy.ts"
 import { badSetting } from "./policy-errors.ts"
 import { type RateLoad, Turnstile, type TurnstileLimit } from "./turnstile.ts"
@@ -49,7 +50,12 @@ export function rate(options: RateOptions): RatePolicy {
   }
 }
 
-function limitOf({ calls, per, burst, concurrent, maxWaitMs = 600_000 }: RateOptions): TurnstileLimit {
+const OPTIONS = ["calls", "per", "burst", "concurrent", "maxWaitMs"] as const
+
+function limitOf(options: RateOptions): TurnstileLimit {
+  checkNames("rate", options, OPTIONS)
+  const { calls, per, burst, concurrent, maxWaitMs = 600_000 } = options
+  if (calls === undefined) throw badSetting("rate", "give calls, how many are allowed in each window")
   const windowMs = durationMs(per)
   if (windowMs === 0) throw badSetting("rate", "per must be longer than 0 ms")
   for (const [name, value] of Object.entries({ calls, burst, concurrent })) {

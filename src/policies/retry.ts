@@ -3,6 +3,7 @@
 // error for "too late" as for "the caller aborted". Around all that we would keep one loop of it.
 
 import type { CallContext } from "./context.ts"
+import { checkFunction, checkNames, checkWord } from "./given.ts"
 import type { Call, Policy } from "./policy.ts"
 import { badSetting, codeOf, retriesSpent, waitTooLong } from "./policy-errors.ts"
 import { discard, httpStatus, isRefusal, retryAfterMs } from "./retry-after.ts"
@@ -116,12 +117,18 @@ function backoffMs(rules: Rules, retries: number, lastDelayMs: number): number {
   return jitter === "none" ? fullMs : random() * fullMs
 }
 
+const JITTERS = ["full", "decorrelated", "none"] as const
+const OPTIONS = ["times", "baseDelayMs", "maxDelayMs", "maxWaitMs", "jitter", "when", "random"] as const
+
 function rulesOf(options: RetryOptions): Rules {
+  checkNames("retry", options, OPTIONS)
   const { times = 3, baseDelayMs = 200, maxDelayMs = 30_000, maxWaitMs = 600_000 } = options
   const { jitter = "full", when = worthRetrying, random = Math.random } = options
   if (!Number.isInteger(times) || times < 0) throw badSetting("retry", `times must be 0 or more, not ${times}`)
   for (const [name, ms] of Object.entries({ baseDelayMs, maxDelayMs, maxWaitMs })) {
     if (!(Number.isFinite(ms) && ms >= 0)) throw badSetting("retry", `${name} must be 0 or more ms, not ${ms}`)
   }
+  checkWord("retry", "jitter", jitter, JITTERS)
+  for (const [name, value] of Object.entries({ when, random })) checkFunction("retry", name, value)
   return { times, baseDelayMs, maxDelayMs, maxWaitMs, jitter, when, random }
 }

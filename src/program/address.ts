@@ -19,10 +19,18 @@ export function addressOf(groups: readonly string[], kind: string, name: string)
 }
 
 /**
+ * The path of the groups around an address; empty where there are none. A name may hold slashes, groups and kinds do not.
+ * @example groupOf("web/eu/host.file[/etc/motd]") // "web/eu"
+ */
+export function groupOf(address: string): string {
+  return address.slice(0, Math.max(0, address.lastIndexOf("/", address.indexOf("["))))
+}
+
+/**
  * Refuses a name that could not stand in an address.
  * @throws FettleError `NAME_INVALID`
  */
-export function checkName(name: string, what: "program" | "group" | "node" | "stage"): void {
+export function checkName(name: string, what: "program" | "group" | "node" | "stage" | "key"): void {
   if (typeof name !== "string" || name.length > NAME_MAX || !NAME.test(name))
     throw new FettleError("NAME_INVALID", `the ${what} name ${JSON.stringify(String(name)).slice(0, 80)} is not usable`)
   if (what !== "node" && name.includes("/"))

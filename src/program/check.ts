@@ -1,11 +1,13 @@
 import { z } from "zod"
-import type { AnyProvider } from "../provider.ts"
+import type { AnyProvider, Connection } from "../provider.ts"
 import { NodeHandle, type NodeOptions } from "./declaration.ts"
+import { fixOptions } from "./options.ts"
 import type { Input, Output } from "./output.ts"
 import { here } from "./place.ts"
+import { refuseElsewhere } from "./probe-place.ts"
 import { fixProps } from "./props.ts"
 import { defineOutput, formerAddress, nodeAddress, withAfter } from "./resource.ts"
-import { add, scopeOf } from "./scope.ts"
+import { add, scopeOf, useConnection } from "./scope.ts"
 
 export const CHECK_KIND = "fettle.check"
 
@@ -23,6 +25,8 @@ const duration = z.union([
 
 export const checkProps = z.strictObject({
   probe: z.looseObject({ probe: z.string() }),
+  /** Name of the connection that it is asked through. */
+  on: z.string().optional(),
   within: duration.optional(),
   for: duration.optional(),
   every: duration.optional(),
@@ -45,6 +49,11 @@ export const checkOutputs = z.object({
 export type CheckOutputs = z.output<typeof checkOutputs>
 
 export interface CheckOptions extends Pick<NodeOptions, "after" | "policies"> {
+  /**
+   * Where it is asked: on this host, or from it, with what it can see and reach. Default: this machine.
+   * @example check("can connect", sql.query({ postgres: url }, "select 1"), { on: web })
+   */
+  readonly on?: Connection
   /** Ask again until yes, for at most this long. Default: once. */
   readonly within?: number | string
   /** The answer must stay yes for this long. */
@@ -70,9 +79,13 @@ export function check(name: string, probe: Input<Probe>, options: CheckOptions =
   const scope = scopeOf("check(…)", check)
   const place = here(check)
   const address = nodeAddress(scope, shape, name, place)
-  const { within, for: hold, every, after, policies } = options
-  const raw = { probe, within, for: hold, every }
-  const { props, needs, complete } = fixProps(shape, raw, address, place)
+  const { after, policies, on, ...waits } = fixOptions("check", options, address, place)
+  if (on !== undefined) {
+    refuseElsewhere(probe, on, address, place)
+    useConnection(scope, on, place)
+  }
+  const where = on === undefined ? {} : { on: on.name }
+  const { props, needs, complete } = fixProps(shape, { probe, ...waits, ...where }, address, place)
   add(scope, {
     address,
     type: "check",
@@ -81,6 +94,7 @@ export function check(name: string, probe: Input<Probe>, options: CheckOptions =
     props,
     complete,
     connection: undefined,
+    ...(on === undefined ? {} : { reaches: [on] }),
     needs: withAfter(needs, after, address, place),
     options: policies ? { policies } : {},
     renamedFrom: formerAddress(scope, CHECK_KIND, undefined),

@@ -1,8 +1,9 @@
+import type { NodePolicy } from "../policies/node-policy.ts"
 import type { AnyProvider, Connection } from "../provider.ts"
 import type { Address } from "./address.ts"
 import type { LazyPlace } from "./place.ts"
 
-export type NodeType = "resource" | "lookup" | "task" | "check" | "each"
+export type NodeType = "resource" | "lookup" | "task" | "check" | "release" | "each"
 
 /** What a user may say of any node besides its props. */
 export interface NodeOptions<C = unknown> {
@@ -20,8 +21,8 @@ export interface NodeOptions<C = unknown> {
   readonly renamedFrom?: string
   /** Limit of one call; a number is milliseconds. Default: the kind's, or 60 s. */
   readonly timeout?: number | string
-  /** Policies around each write, outermost first: retry, timeout, rate, allowed, notify. */
-  readonly policies?: readonly unknown[]
+  /** Policies around each write, a deletion too, outermost first: retry, timeout, rate, allowed, notify. */
+  readonly policies?: readonly NodePolicy[]
 }
 
 /** A command as its argument list. No shell. */
@@ -39,13 +40,23 @@ export interface Declaration {
   /** True where no output stands in the props, so that they have been checked against the schema. */
   readonly complete: boolean
   readonly connection: Connection | undefined
+  /** Connections it may reach besides its own. */
+  readonly reaches?: readonly Connection[]
   /** Addresses of the nodes it needs: from outputs and `after`. */
   readonly needs: readonly Address[]
   readonly options: NodeOptions
   readonly renamedFrom: string | undefined
   readonly place: LazyPlace
+  /** Of a release: the prefix of the groups that its versions lie in, the version that it declares, and the one that has the traffic. */
+  readonly versions?: { readonly prefix: string; readonly own: string; readonly from?: string }
   /** Commands that run at the end of a task or group however it ends. */
   readonly finally: readonly Command[]
+}
+
+/** What a user may say of a group. */
+export interface GroupOptions {
+  /** Commands that run when everything in the group has ended, however it ended; after a kill, at the next start. */
+  readonly finally?: readonly Command[]
 }
 
 /** A group with something to run at its end. */
@@ -68,6 +79,7 @@ export class NodeHandle implements Node {
 
   constructor(address: Address) {
     this[ADDRESS] = address
+    Object.freeze(this)
   }
 }
 

@@ -1,18 +1,15 @@
 import { FettleError } from "../errors.ts"
 import type { Connection } from "../provider.ts"
 import { checkName } from "./address.ts"
-import type { Command } from "./declaration.ts"
+import type { GroupOptions } from "./declaration.ts"
+import { fixGroupOptions } from "./options.ts"
 import { here } from "./place.ts"
 import { scopeOf, useConnection } from "./scope.ts"
-
-interface GroupOptions {
-  /** Commands that run when everything in the group has ended, however it ended; after a kill, at the next start. */
-  readonly finally?: readonly Command[]
-}
+import { refuseAsync } from "./sync.ts"
 
 /**
  * Puts everything declared inside under `name/` in its address.
- * @throws FettleError `NAME_INVALID`
+ * @throws FettleError `NAME_INVALID`, `PROGRAM_ASYNC`, `PROPS_INVALID`
  * @example group("web", () => resource(host.file, "config", …)) // web/host.file[config]
  */
 export function group<T>(name: string, build: () => T): T
@@ -21,14 +18,21 @@ export function group<T>(name: string, first: GroupOptions | (() => T), second?:
   const build = typeof first === "function" ? first : second
   const scope = scopeOf("group(…)", group)
   checkName(name, "group")
-  if (typeof build !== "function")
-    throw new FettleError("PROPS_INVALID", `group ${name} has no function`, { place: here(group) })
+  const place = here(group)
+  if (typeof first === "function" && second !== undefined)
+    throw new FettleError("PROPS_INVALID", `group ${name}: its options stand before its function`, {
+      place,
+      next: "write group(name, { finally: … }, () => { … })",
+    })
+  if (typeof build !== "function") throw new FettleError("PROPS_INVALID", `group ${name} has no function`, { place })
+  const last = typeof first === "function" ? undefined : fixGroupOptions(first, name, place).finally
   scope.path.push(name)
   const path = scope.path.join("/")
-  if (typeof first !== "function" && first.finally !== undefined)
-    scope.groups.set(path, { path, finally: first.finally, place: here(group) })
+  if (last !== undefined) scope.groups.set(path, Object.freeze({ path, finally: last, place }))
   try {
-    return build()
+    const result = build()
+    refuseAsync(result, `the function of group ${name}`, place)
+    return result
   } finally {
     scope.path.pop()
   }
@@ -36,14 +40,18 @@ export function group<T>(name: string, first: GroupOptions | (() => T), second?:
 
 /**
  * Gives everything declared inside this connection, unless it names its own.
+ * @throws FettleError `PROGRAM_ASYNC`, `CONNECTION_DUPLICATE`
  * @example on(web, () => { resource(host.directory, { path: "/srv/shop" }) })
  */
 export function on<T>(connection: Connection, build: () => T): T {
   const scope = scopeOf("on(…)", on)
-  useConnection(scope, connection, here(on))
+  const place = here(on)
+  useConnection(scope, connection, place)
   scope.around.push(connection)
   try {
-    return build()
+    const result = build()
+    refuseAsync(result, `the function of on(${connection.name}, …)`, place)
+    return result
   } finally {
     scope.around.pop()
   }

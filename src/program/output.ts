@@ -22,6 +22,7 @@ export class Output<out T> {
 
   constructor(expression: Expression) {
     this.#expression = expression
+    Object.freeze(this)
   }
 
   /** An output computed from this one, by a pure function. */
@@ -124,7 +125,11 @@ type Open =
 export function json(value: Open, indent?: number): Output<string>
 export function json(value: unknown, indent?: number): Output<string | Secret<string>>
 export function json(value: unknown, indent = 2): Output<string> | Output<string | Secret<string>> {
-  return new Output({ op: "build", from: value, build: (plain) => `${JSON.stringify(plain, undefined, indent)}\n` })
+  return new Output({
+    op: "build",
+    from: copyOf(value),
+    build: (plain) => `${JSON.stringify(plain, undefined, indent)}\n`,
+  })
 }
 
 /** The addresses that a value needs, in the order of first use. */
@@ -163,6 +168,16 @@ export function isPlain(value: unknown): value is Record<string, unknown> {
   if (typeof value !== "object" || value === null) return false
   const prototype = Object.getPrototypeOf(value)
   return prototype === Object.prototype || prototype === null
+}
+
+/** The same plain objects, arrays and bytes once more, so that nobody who has the first can change the second; other leaves as they are. */
+export function copyOf(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(copyOf)
+  if (value instanceof Uint8Array) return new Uint8Array(value)
+  if (!isPlain(value)) return value
+  const result: Record<string, unknown> = {}
+  for (const key of Object.keys(value)) if (value[key] !== undefined) result[key] = copyOf(value[key])
+  return result
 }
 
 /** Gives the value of one output key of a node, or UNKNOWN. */

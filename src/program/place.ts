@@ -61,3 +61,10 @@ function firstPlaceOutside(stack: string): Place {
   }
   return { file: "", line: 0, column: 0 }
 }
+
+/** Where the user's code threw, as far as its stack says. */
+export function placeOfThrow(thrown: unknown): LazyPlace | undefined {
+  if (!(thrown instanceof Error) || thrown.stack === undefined) return undefined
+  const lazy = new LazyPlace({ stack: thrown.stack })
+  return lazy.place.file === "" ? undefined : lazy
+}

@@ -69,6 +69,20 @@ export const probeSchemas = {
     maxLatencyMs: count.optional(),
     timeoutMs,
   }),
+  dns: z.strictObject({
+    probe: z.literal("dns"),
+    name: z.string().min(1),
+    type: z.enum(["A", "AAAA", "CNAME", "MX", "TXT", "SRV", "NS", "CAA"]).default("A"),
+    server: z
+      .string()
+      .refine(isServer, { error: "expected an address, with a port or without: 127.0.0.1:5353 or [::1]:53" })
+      .optional(),
+    answer: expected.optional(),
+    exactly: z.array(z.string()).optional(),
+    count: expected.optional(),
+    maxLatencyMs: count.optional(),
+    timeoutMs,
+  }),
   command: z.strictObject({
     probe: z.literal("command"),
     command: z.array(text).min(1),
@@ -98,7 +112,11 @@ export const probeSchemas = {
     path: z.string().min(1),
     pattern,
     since: z
-      .union([z.literal("start"), count.int(), z.object({ inode: z.number(), offsetBytes: z.number() })])
+      .union([
+        z.literal("start"),
+        count.int(),
+        z.object({ inode: z.number(), offsetBytes: z.number(), tail: z.string().optional() }),
+      ])
       .default("start"),
     max: z.number().int().nonnegative().default(0),
     timeoutMs,
@@ -106,17 +124,49 @@ export const probeSchemas = {
   sql: z
     .strictObject({
       probe: z.literal("sql"),
-      sqlite: z.string().min(1),
+      sqlite: z.string().min(1).optional(),
+      postgres: text.optional(),
+      mariadb: text.optional(),
+      password: text.optional(),
+      tls: z
+        .union([
+          z.literal(false),
+          z.strictObject({
+            ca: z.string().optional(),
+            verify: z.enum(["full", "ca", "none"]).optional(),
+            cert: z.string().optional(),
+            key: text.optional(),
+            serverName: z.string().min(1).optional(),
+          }),
+        ])
+        .optional(),
       query: z.string().min(1).optional(),
       params: z.array(z.union([text, z.number(), z.null()])).default([]),
       rows: expected.optional(),
       first: expectations.optional(),
       write: z.strictObject({ table: z.string().min(1), row: z.record(z.string(), z.unknown()) }).optional(),
+      migrated: z
+        .strictObject({
+          folder: z.string().min(1).optional(),
+          names: z.array(z.string().min(1)).optional(),
+          table: z.string().min(1).optional(),
+        })
+        .refine((each) => (each.folder === undefined) !== (each.names === undefined), {
+          error: "expected either a folder or names",
+        })
+        .optional(),
       busyTimeoutMs: z.number().int().nonnegative().default(5_000),
+      connectTimeoutMs: z.number().int().positive().default(10_000),
       timeoutMs,
     })
-    .refine((each) => (each.query === undefined) !== (each.write === undefined), {
-      error: "expected either a query or a write",
+    .refine((each) => given(each.query, each.write, each.migrated) === 1, {
+      error: "expected a query, a write or migrated, and one of them",
+    })
+    .refine((each) => given(each.sqlite, each.postgres, each.mariadb) === 1, {
+      error: "expected one database: { sqlite: path }, { postgres: url } or { mariadb: url }",
+    })
+    .refine((each) => each.sqlite === undefined || given(each.password, each.tls) === 0, {
+      error: "a SQLite database has no password and no tls",
     }),
   process: z
     .strictObject({
@@ -137,6 +187,12 @@ export const probeSchemas = {
 
 export type ProbeName = keyof typeof probeSchemas
 
+/** What else than this machine each probe can be asked from: types of connections. */
+export const askedThrough: { readonly [N in ProbeName]?: readonly string[] } = {
+  command: ["host"],
+  sql: ["host"],
+}
+
 /** What a value must be, as the settings of a probe hold it. */
 export type ExpectedData = z.output<typeof expected>
 
@@ -153,10 +209,23 @@ export type Opened<T> =
 /** The settings of one probe, checked, with defaults, its secrets opened. */
 export type ProbeSettings<N extends ProbeName> = Opened<z.output<(typeof probeSchemas)[N]>>
 
+function given(...all: readonly unknown[]): number {
+  return all.filter((each) => each !== undefined).length
+}
+
 function compiles(regex: string, flags: string): boolean {
   try {
     return new RegExp(regex, flags) instanceof RegExp
   } catch {
     return false
   }
+}
+
+/** A server of names is an address: its own name would have to be asked for first. */
+function isServer(text: string): boolean {
+  const is = (schema: z.ZodType, address: string): boolean => schema.safeParse(address).success
+  if (is(z.ipv4(), text) || is(z.ipv6(), text)) return true
+  const [, six, four, port] = /^(?:\[(.+)\]|([\d.]+))(?::(\d{1,5}))?$/.exec(text) ?? []
+  const inRange = port === undefined || (Number(port) >= 1 && Number(port) <= 65_535)
+  return inRange && (six === undefined ? is(z.ipv4(), four ?? "") : is(z.ipv6(), six))
 }

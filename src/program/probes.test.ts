@@ -2,7 +2,8 @@ import { expect, test } from "vitest"
 import { Secret } from "../secrets/secret.ts"
 import type { Address } from "./address.ts"
 import { Output } from "./output.ts"
-import { command, file, http, log, processes, sql, tcp } from "./probes.ts"
+import { command, dns, file, http, log, processes, tcp } from "./probes.ts"
+import { sql } from "./sql-probes.ts"
 
 const output = <T>(key: string): Output<T> => new Output<T>({ op: "ref", node: "host.process[app]" as Address, key })
 
@@ -22,6 +23,14 @@ test("a probe is plain data with its defaults", () => {
     since: "start",
     max: 0,
   })
+  expect(dns.resolves("shop.test", { answer: /^v=spf1/ })).toEqual({
+    probe: "dns",
+    name: "shop.test",
+    type: "A",
+    answer: { regex: "^v=spf1", flags: "" },
+  })
+  for (const server of ["192.0.2.1", "127.0.0.1:5353", "::1", "[::1]:53"])
+    expect(dns.resolves("shop.test", { server })).toMatchObject({ server })
   expect(command.succeeds(["true"])).toMatchObject({ probe: "command", command: ["true"], expect: { exitCode: 0 } })
   expect(file.contains("f", "text")).toMatchObject({ probe: "file", content: { contains: "text" } })
   expect(sql.query({ sqlite: "db" }, "select 1")).toMatchObject({
@@ -61,6 +70,9 @@ test.each<[string, () => unknown, RegExp]>([
   ["both", () => processes.within({ pid: 1, pidFile: "x" }), /either a pid or a pidFile/],
   ["an expectation", () => http.get("http://x/", { status: { mim: 1 } as never }), /expect\.status: .*mim/],
   ["beside an output", () => tcp.connect({ host: output<string>("host"), port: -1 }), /port/],
+  ["a name for a server", () => dns.resolves("x", { server: "dns.test:53" }), /server: expected an address/],
+  ["a port of a server", () => dns.resolves("x", { server: "127.0.0.1:99999" }), /server: expected an address/],
+  ["a type of record", () => dns.resolves("x", { type: "PTR" as never }), /type/],
   ["a mode", () => file.exists("x", { mode: "rw" }), /octal/],
 ])("wrong settings name %s and the place of the call", (_what, build, words) => {
   try {
@@ -74,4 +86,20 @@ test.each<[string, () => unknown, RegExp]>([
     })
     expect(String((error as { place: unknown }).place)).toMatch(/probes\.test\.ts:\d+$/)
   }
+})
+
+test("the password of a database does not stand in a program", () => {
+  const url = new Secret<string>("DATABASE_URL", { type: "value", value: "postgres://app:canary@db/shop" })
+  expect(sql.query({ postgres: url }, "select 1")).toMatchObject({ probe: "sql", postgres: url })
+  expect(sql.query({ mariadb: "mysql://app@db/shop", password: url }, "select 1")).toMatchObject({ password: url })
+  for (const database of [
+    { postgres: "postgres://app:canary@db/shop" },
+    { mariadb: "mysql://db/shop?user=app&password=canary" },
+    { postgres: "postgres://app@db/shop", password: "canary" },
+  ])
+    expect(() => sql.query(database, "select 1")).toThrow(
+      expect.objectContaining({ code: "PROPS_INVALID", fact: expect.not.stringContaining("canary") }),
+    )
+  for (const database of [{}, { sqlite: "x", postgres: url }, { sqlite: "x", password: url }])
+    expect(() => sql.query(database as never, "select 1")).toThrow(expect.objectContaining({ code: "PROPS_INVALID" }))
 })

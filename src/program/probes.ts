@@ -57,7 +57,8 @@ export interface HttpRequest {
   readonly timeoutMs?: number
 }
 
-type Url = Input<string | Secret<string>>
+/** May be a secret. */
+export type Url = Input<string | Secret<string>>
 
 /** Questions to an HTTP server. Each opens a connection of its own. */
 export const http = {
@@ -97,6 +98,35 @@ export const tcp = {
       readonly timeoutMs?: number
     }>,
   ): Probe => probe("tcp", "tcp.connect", plain(target), tcp.connect),
+} as const
+
+/** What the names of the network say. */
+export const dns = {
+  /**
+   * A name has records of a type (default A), as a server says, or those of this machine's resolver; its hosts file is not
+   * looked at. One answer is one text: "192.0.2.1", "10 mail.example.test" (MX), "0 5 5060 sip.example.test" (SRV),
+   * "0 issue ca.example.test" (CAA); names in small letters. No such name, or no such record, is no answers.
+   * @example check("points here", dns.resolves("shop.test", { exactly: ["192.0.2.1"] }), { within: "5m" })
+   * @example dns.resolves("shop.test", { type: "TXT", answer: /^v=spf1 /, server: "127.0.0.1:5353" }) · dns.resolves("old.test", { count: 0 })
+   */
+  resolves: (
+    name: Input<string>,
+    expect: Input<{
+      readonly type?: "A" | "AAAA" | "CNAME" | "MX" | "TXT" | "SRV" | "NS" | "CAA"
+      /** Address of the server to ask, with its port where that is not 53. Default: those of this machine's resolver. */
+      readonly server?: string
+      /** At least one answer is like this. */
+      readonly answer?: Expected
+      /** These are the answers and no others, in any order. */
+      readonly exactly?: readonly string[]
+      /** How many answers. Default: at least one. */
+      readonly count?: Expected
+      /** Milliseconds until the answer. */
+      readonly maxLatencyMs?: number
+      /** Default 5,000. */
+      readonly timeoutMs?: number
+    }> = {},
+  ): Probe => probe("dns", "dns.resolves", { ...plain(expect), name }, dns.resolves),
 } as const
 
 interface CommandExpect {
@@ -162,6 +192,8 @@ export const file = {
 export interface LogMark {
   readonly inode: number
   readonly offsetBytes: number
+  /** A hash of what stands before it: a log that was truncated and has grown again is known by it. */
+  readonly tail?: string | undefined
 }
 
 /** What a log says. */
@@ -188,41 +220,6 @@ export const log = {
     ),
 } as const
 
-interface Database {
-  /** Path of the database file; it must exist. */
-  readonly sqlite: string
-}
-
-interface SqlOptions {
-  /** How long to wait for a lock, in milliseconds. Default 5,000. */
-  readonly busyTimeoutMs?: number
-  /** Default 60,000. */
-  readonly timeoutMs?: number
-}
-
-/** What a database says. */
-export const sql = {
-  /** Rows: by default at least one; `first` looks at columns of the first. @example sql.query({ sqlite: path }, "select count(*) as n from orders", { first: { n: { min: 1 } } }) */
-  query: (
-    database: Input<Database>,
-    query: Input<string>,
-    options: Input<
-      SqlOptions & {
-        readonly params?: readonly (string | number | null | Secret<string>)[]
-        readonly rows?: Expected
-        readonly first?: Readonly<Record<string, Expected>>
-      }
-    > = {},
-  ): Probe => probe("sql", "sql.query", { ...plain(options), ...plain(database), query }, sql.query),
-  /** Writes a row, reads it back, and rolls back, always. @example sql.writeAndReadBack({ sqlite: path }, { table: "orders", row: { id: -1, item: "probe" } }) */
-  writeAndReadBack: (
-    database: Input<Database>,
-    write: Input<{ readonly table: string; readonly row: Readonly<Record<string, unknown>> }>,
-    options: Input<SqlOptions> = {},
-  ): Probe =>
-    probe("sql", "sql.writeAndReadBack", { ...plain(options), ...plain(database), write }, sql.writeAndReadBack),
-} as const
-
 /** What a process uses. */
 export const processes = {
   /**
@@ -244,7 +241,7 @@ export const processes = {
 } as const
 
 /** Checks the settings as far as they are known now. @throws FettleError `PROPS_INVALID` with the place of the call */
-function probe(
+export function probe(
   name: ProbeName,
   call: string,
   settings: Record<string, unknown>,
@@ -269,14 +266,14 @@ function asData(value: unknown): unknown {
 }
 
 function bodyOf(body: unknown, request: unknown): Record<string, unknown> {
-  if (body === undefined || typeof body === "string" || body instanceof Secret || body instanceof Output)
-    return { body }
+  if (body === undefined) return {}
+  if (typeof body === "string" || body instanceof Secret || body instanceof Output) return { body }
   const headers = plain(plain(request).headers ?? {})
   return { body: json(body, 0), headers: { "content-type": "application/json", ...headers } }
 }
 
 /** The settings as written. A whole set of them as one output would hide what is asked until it is known. */
-function plain(settings: unknown): Record<string, unknown> {
+export function plain(settings: unknown): Record<string, unknown> {
   if (isPlain(settings)) return settings
   throw new FettleError("PROPS_INVALID", "the settings of a probe must be an object; its values may be outputs", {
     place: here(plain),

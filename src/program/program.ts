@@ -1,9 +1,16 @@
 import { asFettleError, FettleError } from "../errors.ts"
+import { shown } from "../policies/given.ts"
+import { didYouMean } from "../policies/nearest.ts"
+import { isNotifyRule } from "../policies/node-policy.ts"
 import type { NotifyRule } from "../policies/notify.ts"
 import type { AnyProvider } from "../provider.ts"
 import { checkName } from "./address.ts"
-import { here, LazyPlace } from "./place.ts"
-import { inScope, newScope, type Scope } from "./scope.ts"
+import { copyOf, isPlain } from "./output.ts"
+import { here, type LazyPlace, placeOfThrow } from "./place.ts"
+import { freeze } from "./props.ts"
+import type { ReleaseMemories } from "./release-memory.ts"
+import { inScope, isBuilding, newScope, type Scope } from "./scope.ts"
+import { refuseAsync } from "./sync.ts"
 
 /** Parameters of a program: plain values with defaults. */
 export type Params = Readonly<Record<string, string | number | boolean>>
@@ -42,7 +49,7 @@ type Widen<P> = {
 
 /**
  * A program: a name, its parameters with defaults, and a synchronous function that declares what should be true.
- * @throws FettleError `NAME_INVALID`
+ * @throws FettleError `NAME_INVALID`, `PARAM_INVALID`, `PROPS_INVALID`, `PROGRAM_NESTED`
  * @example export default program("shop", { port: 8080 }, ({ port }) => { … }, { stages: { prod: { port: 80 } } })
  */
 export function program<const P extends Params>(
@@ -53,21 +60,79 @@ export function program<const P extends Params>(
 ): Program {
   const place = here(program)
   try {
-    checkName(name, "program")
-    for (const stage of Object.keys(options.stages ?? {})) checkName(stage, "stage")
+    checkProgram(name, params, build, options as ProgramOptions<Params>)
   } catch (thrown) {
     throw asFettleError(thrown, "NAME_INVALID").at(undefined, place)
   }
-  const stages = (options.stages ?? {}) as Readonly<Record<string, Params>>
+  const stages = freeze(copyOf(options.stages ?? {})) as Readonly<Record<string, Params>>
+  const providers = Object.freeze([...(options.providers ?? [])])
+  const notify = Object.freeze([...(options.notify ?? [])])
   return Object.freeze({
     [PROGRAM]: true,
     name,
     params: Object.freeze({ ...params }),
     stages,
-    options: options as ProgramOptions<Params>,
+    options: Object.freeze({ ...options, stages, providers, notify }) as ProgramOptions<Params>,
     place,
     build,
   })
+}
+
+/** What `program(…)` takes besides its name, parameters and function. */
+const OPTIONS = ["stages", "providers", "notify"] as const
+
+/** Refuses what would be found out only on the stage, or in the failure, that it is about. */
+function checkProgram(name: string, params: Params, build: unknown, options: ProgramOptions<Params>): void {
+  checkName(name, "program")
+  if (isBuilding())
+    throw new FettleError("PROGRAM_NESTED", `program ${name} is made inside the function of another program`)
+  if (typeof build !== "function")
+    throw new FettleError(
+      "PROPS_INVALID",
+      `program ${name}: its third argument must be a function, not ${shown(build)}`,
+    )
+  if (!isPlain(params) || !isPlain(options))
+    throw new FettleError("PROPS_INVALID", `program ${name}: its parameters and its options must be objects`)
+  for (const [key, value] of Object.entries(params)) checkParam(key, value, "")
+  for (const key of Object.keys(options))
+    if (!(OPTIONS as readonly string[]).includes(key))
+      throw new FettleError("PROPS_INVALID", `program ${name} has no option ${key}${didYouMean(key, OPTIONS)}`)
+  for (const [stage, given] of Object.entries(options.stages ?? {})) {
+    checkName(stage, "stage")
+    checkStage(stage, given, params)
+  }
+  const { notify = [] } = options
+  if (!Array.isArray(notify) || !notify.every(isNotifyRule))
+    throw new FettleError("PROPS_INVALID", `program ${name}: notify must be a list of what notify(…) gives`)
+}
+
+/** What a stage changes must be parameters, and of the type of their defaults. */
+function checkStage(stage: string, given: unknown, params: Params): void {
+  if (!isPlain(given)) throw new FettleError("PARAM_INVALID", `stage ${stage} must be an object, not ${shown(given)}`)
+  for (const [key, value] of Object.entries(given)) {
+    if (!Object.hasOwn(params, key))
+      throw new FettleError(
+        "PARAM_INVALID",
+        `stage ${stage} sets ${JSON.stringify(key)}, which is no parameter${didYouMean(key, Object.keys(params))}`,
+        { next: "name it among the parameters of program(…) with its default" },
+      )
+    checkParam(key, value, ` of stage ${stage}`)
+    if (typeof value !== typeof params[key])
+      throw new FettleError(
+        "PARAM_INVALID",
+        `parameter ${key} of stage ${stage} is ${shown(value)}, it must be a ${typeof params[key]}`,
+        { next: `correct it in the stage, or give the parameter a ${typeof value} as its default` },
+      )
+  }
+}
+
+function checkParam(key: string, value: unknown, whose: string): void {
+  if (typeof value === "string" || typeof value === "boolean" || Number.isFinite(value)) return
+  throw new FettleError(
+    "PARAM_INVALID",
+    `parameter ${key}${whose} is ${shown(value)}, it must be a string, a finite number or a boolean`,
+    { next: "correct it in program(…)" },
+  )
 }
 
 export function isProgram(value: unknown): value is Program {
@@ -109,7 +174,7 @@ function asTypeOf(
   fallback: string | number | boolean,
   value: string | number | boolean,
 ): string | number | boolean {
-  if (typeof value === typeof fallback) return value
+  if (typeof value === typeof fallback && typeof value !== "number") return value
   const read =
     typeof fallback === "number"
       ? String(value).trim() === ""
@@ -118,24 +183,20 @@ function asTypeOf(
       : typeof fallback === "boolean"
         ? { true: true, false: false }[String(value)]
         : String(value)
-  if (read === undefined || Number.isNaN(read))
+  if (read === undefined || (typeof read === "number" && !Number.isFinite(read)))
     throw new FettleError(
       "PARAM_INVALID",
-      `parameter ${key} is ${JSON.stringify(value)}, it must be a ${typeof fallback}`,
+      `parameter ${key} is ${shown(value)}, it must be a ${typeof read === "number" && !Number.isNaN(read) ? "finite number" : typeof fallback}`,
     )
   return read
 }
 
-/** Where the user's code threw, as far as its stack says. */
-function placeOfThrow(thrown: unknown): LazyPlace | undefined {
-  if (!(thrown instanceof Error) || thrown.stack === undefined) return undefined
-  const lazy = new LazyPlace({ stack: thrown.stack })
-  return lazy.place.file === "" ? undefined : lazy
-}
-
-/** Calls the program's function and gives what it declared. No I/O, no clock. @throws FettleError `PROGRAM_ASYNC`, `PROGRAM_THREW` and those of declarations */
-export function declare(program: Program, params: Params): Scope {
-  const scope = newScope()
+/**
+ * Calls the program's function and gives what it declared. No I/O, no clock.
+ * @param releases what state says of its releases; without it each begins anew
+ * @throws FettleError `PROGRAM_ASYNC`, `PROGRAM_THREW` and those of declarations */
+export function declare(program: Program, params: Params, releases?: ReleaseMemories): Scope {
+  const scope = newScope(releases)
   for (const each of program.options.providers ?? []) scope.providers.set(each.kind, each)
   let result: unknown
   try {
@@ -143,11 +204,6 @@ export function declare(program: Program, params: Params): Scope {
   } catch (thrown) {
     throw asFettleError(thrown, "PROGRAM_THREW").at(undefined, placeOfThrow(thrown) ?? program.place)
   }
-  if (typeof (result as { then?: unknown } | undefined)?.then === "function") {
-    ;(result as Promise<unknown>).then(undefined, () => {})
-    throw new FettleError("PROGRAM_ASYNC", `the function of program ${program.name} returned a promise`, {
-      place: program.place,
-    })
-  }
+  refuseAsync(result, `the function of program ${program.name}`, program.place)
   return scope
 }

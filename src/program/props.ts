@@ -16,10 +16,18 @@ interface Issue {
 export function fixProps(
   provider: AnyProvider,
   raw: unknown,
-  address: Address,
+  address: Address | undefined,
   place: LazyPlace,
 ): { props: unknown; needs: readonly Address[]; complete: boolean } {
-  const copied = copy(raw)
+  const missing: PropertyKey[][] = []
+  const copied = copy(raw, missing)
+  if (missing.length > 0)
+    throw propsError(
+      missing.map((path) => ({ path, message: UNDEFINED })),
+      provider.kind,
+      address,
+      place,
+    )
   const needs = nodesOf(copied)
   const complete = needs.length === 0 && !holdsOutput(copied)
   const result = provider.props.safeParse(copied)
@@ -54,13 +62,13 @@ function wordsOf(issue: Issue): string {
 function propsError(
   issues: readonly Issue[],
   kind: string,
-  address: Address,
+  address: Address | undefined,
   place: LazyPlace | undefined,
 ): FettleError {
   const words = issues
     .slice(0, 5)
     .map((issue) => `${issue.path.length === 0 ? "props" : issue.path.map(String).join(".")}: ${wordsOf(issue)}`)
-  return new FettleError("PROPS_INVALID", `${address}: ${words.join("; ")}`, {
+  return new FettleError("PROPS_INVALID", `${address ?? kind}: ${words.join("; ")}`, {
     address,
     place,
     next: `correct the named prop; \`fettle kinds ${kind}\` prints the schema`,
@@ -85,13 +93,33 @@ function holdsOutput(value: unknown): boolean {
   return isPlain(value) && Object.values(value).some(holdsOutput)
 }
 
-function copy(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(copy)
+/**
+ * A copy that nobody else holds. A key that is there with `undefined` is what a typing error in the program leaves: dropped
+ * silently it would make an empty file.
+ * @param missing gets the path of each such key
+ */
+function copy(value: unknown, missing: PropertyKey[][]): unknown {
+  if (Array.isArray(value)) return value.map((each, at) => copyAt(at, each, missing))
+  if (value instanceof Uint8Array) return new Uint8Array(value)
   if (!isPlain(value)) return value
   const result: Record<string, unknown> = {}
-  for (const key of Object.keys(value)) if (value[key] !== undefined) result[key] = copy(value[key])
+  for (const key of Object.keys(value)) result[key] = copyAt(key, value[key], missing)
   return result
 }
+
+/** Paths are put together only where something is wrong: a program of 100,000 nodes pays nothing for them. */
+function copyAt(key: PropertyKey, value: unknown, missing: PropertyKey[][]): unknown {
+  if (value === undefined) {
+    missing.push([key])
+    return undefined
+  }
+  const before = missing.length
+  const copied = copy(value, missing)
+  for (const path of missing.slice(before)) path.unshift(key)
+  return copied
+}
+
+const UNDEFINED = "it is undefined; leave the key out where it is not meant"
 
 /** Freezes plain objects and arrays, deeply. */
 export function freeze(value: unknown): unknown {

@@ -1,8 +1,10 @@
 import type { z } from "zod"
 import { FettleError } from "../errors.ts"
+import { shown } from "../policies/given.ts"
 import type { AnyProvider, Connection, Provider } from "../provider.ts"
 import { type Address, addressOf, checkName } from "./address.ts"
 import { addressOfNode, isNode, type Node, NodeHandle, type NodeOptions, type NodeType } from "./declaration.ts"
+import { fixOptions } from "./options.ts"
 import { type Input, Output, type Outputs } from "./output.ts"
 import { here, type LazyPlace } from "./place.ts"
 import { fixProps } from "./props.ts"
@@ -39,21 +41,23 @@ export function lookup<P extends AnyProvider, N>(provider: P, name: Named<P, N>,
 }
 
 function declareNode(
-  type: NodeType,
+  type: "resource" | "lookup",
   provider: AnyProvider,
   rest: unknown[],
   below: (...args: never[]) => unknown,
 ): Node {
   const scope = scopeOf(`${type}(…)`, below)
   const place = here(below)
-  const [name, raw, options] = (typeof rest[0] === "string" ? rest : [undefined, ...rest]) as [
+  refuseNoKind(provider, type, place)
+  const [name, raw, given] = (typeof rest[0] === "string" ? rest : [undefined, ...rest]) as [
     string | undefined,
     unknown,
     NodeOptions | undefined,
   ]
   const address = nodeAddress(scope, provider, name ?? idAsName(provider, raw, place), place)
+  const options = fixOptions(type, given, address, place)
   const { props, needs, complete } = fixProps(provider, raw, address, place)
-  const connection = connectionFor(scope, provider, options?.on, address, place)
+  const connection = connectionFor(scope, provider, options.on, address, place)
   add(scope, {
     address,
     type,
@@ -62,9 +66,9 @@ function declareNode(
     props,
     complete,
     connection,
-    needs: withAfter(needs, options?.after, address, place),
-    options: options ?? NONE,
-    renamedFrom: formerAddress(scope, provider.kind, options?.renamedFrom),
+    needs: withAfter(needs, options.after, address, place),
+    options,
+    renamedFrom: formerAddress(scope, provider.kind, options.renamedFrom),
     place,
     finally: [],
   })
@@ -72,7 +76,14 @@ function declareNode(
   return new (handleOf(provider))(address)
 }
 
-const NONE: NodeOptions = Object.freeze({})
+/** An import that is not there, or a namespace in place of a kind, is named as such. @throws FettleError `PROPS_INVALID` */
+function refuseNoKind(provider: unknown, type: NodeType, place: LazyPlace): void {
+  if (typeof provider === "object" && provider !== null && "kind" in provider && "props" in provider) return
+  throw new FettleError("PROPS_INVALID", `${type}(…) was given ${shown(provider)} where a kind belongs`, {
+    place,
+    next: 'see what the kind is imported as: resource(host.file, …) needs import * as host from "fettle/host"',
+  })
+}
 
 export function nodeAddress(scope: Scope, kind: { readonly kind: string }, name: string, place: LazyPlace): Address {
   try {
@@ -85,6 +96,7 @@ export function nodeAddress(scope: Scope, kind: { readonly kind: string }, name:
 
 function idAsName(provider: AnyProvider, raw: unknown, place: LazyPlace): string {
   const parsed = provider.props.safeParse(raw)
+  if (!parsed.success) fixProps(provider, raw, undefined, place) // throws where it is no unknown output that is in the way
   const id = parsed.success ? provider.id(parsed.data) : undefined
   if (typeof id === "string") return id
   throw new FettleError(

@@ -2,7 +2,9 @@ import { FettleError } from "../errors.ts"
 import type { AnyProvider, Connection } from "../provider.ts"
 import type { Address } from "./address.ts"
 import type { Declaration, GroupDeclaration } from "./declaration.ts"
+import type { FleetDeclaration } from "./fleet-declaration.ts"
 import { here, type LazyPlace } from "./place.ts"
+import type { ReleaseMemories } from "./release-memory.ts"
 
 /** What one call of a program has declared so far. */
 export interface Scope {
@@ -11,23 +13,31 @@ export interface Scope {
   readonly retired: Set<string>
   readonly providers: Map<string, AnyProvider>
   readonly groups: Map<string, GroupDeclaration>
+  readonly fleets: Map<string, FleetDeclaration>
   /** Names of the groups around the call being made. */
   readonly path: string[]
   /** Connections of the `on(…)` blocks around the call being made, innermost last. */
   readonly around: Connection[]
+  /** Nodes that everything needs which is declared now: the place of a version of a release. */
+  readonly needed: Address[]
+  /** What state says of the releases of the program. */
+  readonly releases: ReleaseMemories
 }
 
 let current: Scope | undefined
 
-export function newScope(): Scope {
+export function newScope(releases: ReleaseMemories = new Map()): Scope {
   return {
     declarations: new Map(),
     connections: new Map(),
     retired: new Set(),
     providers: new Map(),
     groups: new Map(),
+    fleets: new Map(),
     path: [],
     around: [],
+    needed: [],
+    releases,
   }
 }
 
@@ -40,6 +50,11 @@ export function inScope<T>(scope: Scope, build: () => T): T {
   } finally {
     current = before
   }
+}
+
+/** Whether the function of a program is running now. */
+export function isBuilding(): boolean {
+  return current !== undefined
 }
 
 /** The scope of the program being built. @throws FettleError `OUTSIDE_PROGRAM` */
@@ -62,7 +77,25 @@ export function add(scope: Scope, declaration: Declaration): void {
         details: { places: [String(other.place), String(declaration.place)] },
       },
     )
-  scope.declarations.set(declaration.address, declaration)
+  scope.declarations.set(declaration.address, fixed(declaration, scope.needed))
+}
+
+/** What is declared stays as it was declared, whatever becomes of the objects and lists that were passed. */
+function fixed(declaration: Declaration, needed: readonly Address[]): Declaration {
+  const { options, finally: commands } = declaration
+  const needs = needed.length === 0 ? declaration.needs : [...new Set([...declaration.needs, ...needed])]
+  const { after, policies } = options
+  const own = {
+    ...options,
+    ...(after === undefined ? {} : { after: Object.freeze([...after]) }),
+    ...(policies === undefined ? {} : { policies: Object.freeze([...policies]) }),
+  }
+  return Object.freeze({
+    ...declaration,
+    options: Object.freeze(own),
+    needs: Object.freeze(needs),
+    finally: Object.freeze(commands),
+  })
 }
 
 /** Remembers a connection, so that state can find the target of what has left the program. */

@@ -3,6 +3,7 @@ import type { AnyProvider } from "../provider.ts"
 import { Secret } from "../secrets/secret.ts"
 import type { Command, NodeOptions } from "./declaration.ts"
 import { NodeHandle } from "./declaration.ts"
+import { fixOptions } from "./options.ts"
 import type { Input, Output } from "./output.ts"
 import { here } from "./place.ts"
 import { fixProps } from "./props.ts"
@@ -110,14 +111,11 @@ type TaskInputs<T> = { readonly [K in keyof Declared]: Input<Declared[K]> } & {
  * @throws FettleError `PROPS_INVALID`, `DUPLICATE_ADDRESS`
  * @example task("tests", { run: ["node", "--test"], files: ["src/**"], outputs: ["junit.xml"] })
  */
-export function task<T = string>(
-  name: string,
-  props: TaskInputs<T>,
-  options: Omit<NodeOptions, "on"> = {},
-): TaskNode<T> {
+export function task<T = string>(name: string, props: TaskInputs<T>, given: Omit<NodeOptions, "on"> = {}): TaskNode<T> {
   const scope = scopeOf("task(…)", task)
   const place = here(task)
   const address = nodeAddress(scope, shape, name, place)
+  const options = fixOptions("task", given, address, place)
   const { props: fixed, needs, complete } = fixProps(shape, props, address, place)
   const commands = ((fixed as { finally?: readonly Command[] }).finally ?? []) as readonly Command[]
   add(scope, {

@@ -26,3 +26,30 @@ export function seconds(ms: number): string {
 function two(amount: number): string {
   return String(amount).padStart(2, "0")
 }
+
+const UNITS = ["bytes", "KB", "MB", "GB", "TB", "PB"] as const
+/** What a unit is of the one before it, as `df -h` and `free -h` have it. */
+const STEP = 1_024
+
+/** A size as people read it: "512 bytes", "1.5 MB", "24 GB". */
+export function size(bytes: number): string {
+  let amount = Math.max(0, bytes)
+  let unit = 0
+  while (amount >= STEP && unit < UNITS.length - 1) {
+    amount /= STEP
+    unit += 1
+  }
+  return `${amount < 9.95 && unit > 0 ? amount.toFixed(1) : count(Math.round(amount))} ${UNITS[unit]}`
+}
+
+const MINUTE_S = 60
+const HOUR_S = 3_600
+const DAY_S = 86_400
+
+/** How long ago or how long yet, roughly: "3 minutes", "5 hours", "12 days". */
+export function roughly(seconds: number): string {
+  const whole = Math.max(0, Math.floor(seconds))
+  if (whole < HOUR_S) return several(Math.floor(whole / MINUTE_S), "minute")
+  if (whole < 2 * DAY_S) return several(Math.floor(whole / HOUR_S), "hour")
+  return several(Math.floor(whole / DAY_S), "day")
+}

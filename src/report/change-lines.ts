@@ -34,7 +34,8 @@ const TOLD_BY_CAUSE: Readonly<Partial<Record<Cause, string>>> = { new: "not ther
 
 /** Adds one change: its sign, address and reason, then what differs. */
 export function addChange(page: Page, change: PlannedChange, style: ChangeStyle): void {
-  addEntry(page, signOfChange(change), signOf(change.action).style, change.address, reasonOf(change), style.column)
+  const { sign, style: color } = signOf(change.action, change.order)
+  addEntry(page, sign, color, change.address, reasonOf(change), style.column)
   if (style.verbose) addWhere(page, change, style.root)
   for (const diff of change.drift ?? []) addDiff(page, diff, change.drift ?? [], true)
   for (const diff of change.props ?? []) addDiff(page, diff, change.props ?? [], false)
@@ -71,11 +72,13 @@ export function columnFor(page: Page, entries: Iterable<{ readonly address: stri
   return column
 }
 
-function signOfChange(change: PlannedChange): string {
-  return change.action === "replace" && change.order === "create-first" ? "+/-" : signOf(change.action).sign
-}
-
 /** Why, in the order in which a reader asks: what kind of reason, which, and what is special. */
+const ORDERS = {
+  "create-first": "the new one first",
+  "stop-first": "the old one is stopped first",
+  "delete-first": "the old one goes first",
+} as const satisfies Record<NonNullable<PlannedChange["order"]>, string>
+
 function reasonOf(change: PlannedChange): readonly Span[] {
   const spans: Span[] = []
   const { cause } = change
@@ -83,8 +86,7 @@ function reasonOf(change: PlannedChange): readonly Span[] {
   const tellsCause = cause === undefined || because.startsWith(cause)
   if (!tellsCause) spans.push([CAUSES[cause], cause === "wanted+drift" ? "wanted + drift" : cause])
   if (because !== "") spans.push(["dim", tellsCause ? because : `: ${because}`])
-  if (change.action === "replace")
-    spans.push(["dim", change.order === "create-first" ? " · the new one first" : " · the old one goes first"])
+  if (change.action === "replace") spans.push(["dim", ` · ${ORDERS[change.order ?? "delete-first"]}`])
   if (change.from !== undefined) spans.push(["dim", " · was "], change.from)
   return spans
 }

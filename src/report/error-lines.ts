@@ -19,7 +19,7 @@ export interface ErrorPlace {
 /** Adds what an error says: the fact, its cause, where it was declared, and the next step. The code stands above. */
 export function addError(page: Page, error: PlannedError, at: ErrorPlace): void {
   const space = " ".repeat(at.indent)
-  page.add([space, error.fact], at.indent)
+  page.add([space, shortPlaces(error.fact, at.root)], at.indent)
   if (error.cause !== undefined && !error.fact.includes(error.cause))
     addLabelled(page, ["dim", "cause"], error.cause, at)
   addRemedy(page, error, at)
@@ -51,6 +51,11 @@ export function shortPlace(place: string, root: string | undefined): string {
   if (root === undefined || root === "") return place
   const prefix = root.endsWith("/") ? root : `${root}/`
   return place.startsWith(prefix) ? place.slice(prefix.length) : place
+}
+
+/** The places (`FILE:LINE`) that stand in a text, as in that of a cycle, typed from the root folder. Other paths stay as they are. */
+export function shortPlaces(text: string, root: string | undefined): string {
+  return text.replace(/\/[^\s():]+:\d+/g, (place) => shortPlace(place, root))
 }
 
 /** What makes two errors the same for a reader: one mended, both are. */

@@ -102,7 +102,7 @@ function addRunning(page: Page, progress: Progress, now: number, rows: number): 
 }
 
 function addNode(page: Page, address: string, { action, startedAt, tail }: Running, now: number, column: number): void {
-  const { sign, style } = signOf(action)
+  const { sign, style } = signOf(action, "create-first") // one that deletes first begins as a delete
   const elapsed = now - startedAt
   const time = elapsed < QUIET_MS ? "" : seconds(elapsed)
   const room = page.width - SIGN_COLUMNS - 2 - displayWidth(time)

@@ -26,6 +26,7 @@ export class LiveTerminal {
   #drawnAt = 0
   #soon: NodeJS.Timeout | undefined
   #ticking: NodeJS.Timeout | undefined
+  #pauses = 0
   #closed = false
 
   constructor(options: TerminalOptions) {
@@ -43,6 +44,7 @@ export class LiveTerminal {
     if (this.#closed) return
     this.#progress.take(event)
     for (const line of this.#story.tell(event, this.#progress.finished)) this.#waiting.push(line)
+    if (this.#pauses > 0) return
     if (this.#progress.phase === "idle") {
       // Somebody may be asked something now: nothing may be drawn over it.
       this.#stopTimers()
@@ -58,6 +60,18 @@ export class LiveTerminal {
     page.add([text])
     this.#waiting.push(...page.lines)
     this.#draw()
+  }
+
+  pause(): () => void {
+    this.#pauses += 1
+    this.#stopTimers()
+    this.#draw()
+    return () => {
+      this.#pauses -= 1
+      if (this.#pauses > 0 || this.#closed) return
+      if (this.#progress.phase !== "idle") this.#ticking ??= setInterval(() => this.#drawSoon(), TICK_MS).unref()
+      this.#draw()
+    }
   }
 
   close(): void {
@@ -86,10 +100,9 @@ export class LiveTerminal {
     clearTimeout(this.#soon)
     this.#soon = undefined
     this.#drawnAt = this.#now()
-    this.#screen.draw(
-      this.#waiting,
-      liveLines(this.#progress, this.#drawnAt, this.#look(), this.#options.rows?.() ?? 0),
-    )
+    const live = (): readonly string[] =>
+      liveLines(this.#progress, this.#drawnAt, this.#look(), this.#options.rows?.() ?? 0)
+    this.#screen.draw(this.#waiting, this.#pauses > 0 ? [] : live())
     this.#waiting = []
   }
 

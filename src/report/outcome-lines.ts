@@ -47,8 +47,8 @@ export function addFinished(page: Page, event: Finished, telling: Telling): void
 
 /** The sign, its style and the words of a node's line. */
 function headOf(event: Finished, telling: Telling): readonly [string, Style, readonly Span[]] {
-  const { action, outcome, error } = event
-  const { sign, style, past } = signOf(action)
+  const { action, order, outcome, error } = event
+  const { sign, style, past } = signOf(action, order)
   if (outcome === "done") return [sign, style, [past, ...took(event.durationMs)]]
   if (outcome === "unchanged") return ["", "dim", [["dim", "unchanged"]]]
   if (outcome === "skipped")

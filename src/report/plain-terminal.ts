@@ -16,6 +16,9 @@ export class PlainTerminal {
   readonly #progress = new Progress()
   readonly #story: Story
   #timer: NodeJS.Timeout | undefined
+  /** Lines that wait while somebody is asked something. */
+  readonly #waiting: string[] = []
+  #pauses = 0
   #closed = false
 
   constructor(options: TerminalOptions) {
@@ -31,11 +34,11 @@ export class PlainTerminal {
   take(event: FettleEvent): void {
     if (this.#closed) return
     this.#progress.take(event)
-    this.#write(this.#story.tell(event, this.#progress.finished))
+    this.#later(this.#story.tell(event, this.#progress.finished))
     if (this.#progress.phase === "idle") this.#stop()
     else
       this.#timer ??= setInterval(
-        () => this.#write(progressLines(this.#progress, this.#now(), this.#look())),
+        () => this.#pauses === 0 && this.#write(progressLines(this.#progress, this.#now(), this.#look())),
         PROGRESS_MS,
       ).unref()
   }
@@ -46,15 +49,28 @@ export class PlainTerminal {
     this.#write(page.lines)
   }
 
+  pause(): () => void {
+    this.#pauses += 1
+    return () => {
+      this.#pauses -= 1
+      if (this.#pauses === 0) this.#write(this.#waiting.splice(0))
+    }
+  }
+
   close(): void {
     if (this.#closed) return
     this.#closed = true
     this.#stop()
-    this.#write(cutOffLines(this.#progress, this.#look()))
+    this.#write([...this.#waiting.splice(0), ...cutOffLines(this.#progress, this.#look())])
   }
 
   #look(): Look {
     return { color: this.#options.color, columns: this.#options.columns() }
+  }
+
+  #later(lines: readonly string[]): void {
+    if (this.#pauses > 0) this.#waiting.push(...lines)
+    else this.#write(lines)
   }
 
   #write(lines: readonly string[]): void {

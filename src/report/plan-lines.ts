@@ -2,6 +2,7 @@ import type { Plan, PlannedAction, PlannedChange } from "../events/plan.ts"
 import { count, several } from "./amounts.ts"
 import { addChange, addEntry, type ChangeStyle, columnFor, DETAIL_INDENT, SIGN_COLUMNS } from "./change-lines.ts"
 import { addError, sameError } from "./error-lines.ts"
+import { foldChanges } from "./fold-changes.ts"
 import { type Look, Page, type Span, spansWidth, together } from "./page.ts"
 import { type Section, sectionsOf } from "./plan-sections.ts"
 import { COUNTED, signOf } from "./signs.ts"
@@ -33,7 +34,7 @@ export function planLines(plan: Plan, look: PlanLook): string[] {
   const rest = plan.changes.filter(
     (change) => change.action !== "blocked" && change.action !== "check" && change.action !== "none",
   )
-  const shown = look.verbose ? [...rest, ...checks] : rest
+  const shown = look.verbose ? [...rest, ...checks] : foldChanges(rest)
   for (const section of sectionsOf(shown, look.verbose)) addSection(page, section, look)
   if (!look.verbose && checks.length > 0 && rest.length + blocked.length > 0) addChecks(page, checks)
   addBlocked(page, blocked, look)
@@ -44,7 +45,7 @@ export function planLines(plan: Plan, look: PlanLook): string[] {
 
 /** Says what the plan is limited to, where it is. */
 function addLimits(page: Page, plan: Plan): void {
-  const { targets, destroy, refreshOnly, verifyOnly } = plan.options
+  const { targets, limit, destroy, refreshOnly, verifyOnly } = plan.options
   const say = (text: string): void => {
     page.add([["bold", text]], 2)
     page.addEmpty()
@@ -52,6 +53,7 @@ function addLimits(page: Page, plan: Plan): void {
   if (destroy === true) say("Everything of this stage is to be deleted.")
   if (refreshOnly === true) say("Only state is brought up to what is there; nothing else is touched.")
   if (verifyOnly === true) say("Only checks are asked; nothing is changed.")
+  if (limit !== undefined) say(`Only what is on ${limit}.`)
   if (targets !== undefined && targets.length > 0)
     say(`Only ${listed(targets, 3)} and what ${targets.length === 1 ? "it needs" : "they need"}.`)
 }
@@ -142,6 +144,7 @@ function addCounts(page: Page, plan: Plan): void {
     addNothing(page, plan, checks)
     return
   }
+  if (counted.length === 1 && amountOf("adopt") > 0) counted.unshift(["green", together("0 to change")])
   if (checks > 0) counted.push(together(several(checks, "check")))
   if (counted.length === 0) counted.push("No checks")
   const spans = counted.flatMap((span, index): readonly Span[] => (index === 0 ? [span] : [", ", span]))
@@ -171,7 +174,7 @@ function unchangedOf({ changes, total }: Plan): number {
 }
 
 function isPartial({ options }: Plan): boolean {
-  return (options.targets ?? []).length > 0
+  return (options.targets ?? []).length > 0 || options.limit !== undefined
 }
 
 /** An empty line, unless nothing or one stands above. */

@@ -18,6 +18,7 @@ const SIGNS: Readonly<Record<PlannedAction, Sign>> = {
   run: { sign: ">", style: "cyan", ahead: "to run", past: "ran" },
   decide: { sign: "?", style: "cyan", ahead: "to decide", past: "decided" },
   adopt: { sign: "=", style: "green", ahead: "to adopt", past: "adopted" },
+  move: { sign: "»", style: "green", ahead: "to rename", past: "renamed" },
   refresh: { sign: "!", style: "yellow", ahead: "to refresh", past: "refreshed" },
   forget: { sign: ".", style: "dim", ahead: "to forget", past: "forgotten" },
   blocked: { sign: "×", style: "red", ahead: "blocked", past: "blocked" },
@@ -31,7 +32,8 @@ export const COUNTED: readonly PlannedAction[] = (Object.keys(SIGNS) as PlannedA
 )
 
 /** How an action is shown; one that this version does not know is shown by its name. */
-export function signOf(action: string): Sign {
+export function signOf(action: string, order?: string): Sign {
+  if (action === "replace" && order === "create-first") return { ...SIGNS.replace, sign: "+/-" }
   if (Object.hasOwn(SIGNS, action)) return SIGNS[action as PlannedAction]
   return { sign: "*", style: "cyan", ahead: action, past: action }
 }

@@ -2,6 +2,7 @@ import type { FettleEvent } from "../events/events.ts"
 import { duration, seconds, several } from "./amounts.ts"
 import { addEntry, DETAIL_INDENT, SIGN_COLUMNS } from "./change-lines.ts"
 import { addError } from "./error-lines.ts"
+import { starred } from "./fold-changes.ts"
 import { linesOf } from "./log-tail.ts"
 import { addAnswered, addFinished, type Finished } from "./outcome-lines.ts"
 import { type Look, Page, type Span, type Style } from "./page.ts"
@@ -13,6 +14,10 @@ import { crop, displayWidth } from "./width.ts"
 
 /** Reads faster than this are told only to who asked for all. */
 const READ_SLOW_MS = 2_000
+/** Slow reads that are told; of a thousand hosts the first few say enough. */
+const READS_MAX = 5
+/** Hosts on which the same is told one by one. */
+const ALIKE_MAX = 5
 /** Widest address that others are aligned to. */
 const COLUMN_MAX = 48
 
@@ -42,6 +47,9 @@ export class Story {
   #part: Part = "none"
   #longest = 0
   #skipped = 0
+  #reads = 0
+  /** How often each thing that is the same on many hosts was told. */
+  readonly #alike = new Map<string, number>()
 
   constructor(look: () => Look, options: StoryOptions) {
     this.#look = look
@@ -63,15 +71,28 @@ export class Story {
   #others(event: FettleEvent, page: Page): void {
     const { verbose } = this.#options
     if (event.type === "run.started") addHead(page, event, verbose)
-    else if (event.type === "plan.read" && (verbose || event.durationMs >= READ_SLOW_MS)) addRead(page, event)
+    else if (event.type === "plan.read" && (verbose || event.durationMs >= READ_SLOW_MS)) this.#slow(event, page)
     else if (event.type === "settle.started") addSettle(page, event)
     else if (event.type === "settle.done")
       page.add([["green", "  = "], event.address, ["dim", `  ${event.how}`]], SIGN_COLUMNS)
     else if (event.type === "node.started" && verbose)
-      addEntry(page, signOf(event.action).sign, "dim", event.address, [["dim", "begins"]], this.#column(page))
-    else if (event.type === "node.log" && verbose) addLog(page, event)
+      addEntry(
+        page,
+        signOf(event.action, "create-first").sign,
+        "dim",
+        event.address,
+        [["dim", "begins"]],
+        this.#column(page),
+      )
+    else if (event.type === "node.log" && (verbose || this.#tally.releases.has(event.address))) addLog(page, event)
     else if (event.type === "note") addNote(page, event, this.#options.root)
     else if (event.type === "run.finished") addSummary(page, event, this.#tally)
+  }
+
+  #slow(event: Extract<FettleEvent, { type: "plan.read" }>, page: Page): void {
+    this.#reads += 1
+    if (this.#options.verbose || this.#reads <= READS_MAX) addRead(page, event)
+    else if (this.#reads === READS_MAX + 1) page.add([["dim", "… more answers come as slowly"]], 2)
   }
 
   #plan({ plan }: Extract<FettleEvent, { type: "plan.made" }>, page: Page): readonly string[] {
@@ -94,16 +115,32 @@ export class Story {
       this.#skipped += 1
       if (this.#skipped > skippedMax) return
     }
+    if (event.outcome === "done" && !verbose && this.#isMany(event, page)) return
     const isBad = event.outcome === "failed" || event.outcome === "maybe"
     const answered = event.action === "check" && this.#tally.hasAnswered(event.address)
     addFinished(page, event, {
       column: this.#column(page),
       verbose,
       root,
-      tail,
+      tail: this.#tally.releases.has(event.address) ? [] : tail,
       toldAt: isBad && !answered ? this.#tally.toldAt(event) : undefined,
       answered,
     })
+  }
+
+  /** What is done alike on many hosts is told for the first few; the end says on which it was done. */
+  #isMany({ address, action }: Finished, page: Page): boolean {
+    const pattern = starred(address, this.#tally.hosts.hostOf(address))
+    if (pattern === address) return false
+    const key = `${action} ${pattern}`
+    const told = (this.#alike.get(key) ?? 0) + 1
+    this.#alike.set(key, told)
+    if (told === ALIKE_MAX + 1)
+      page.add(
+        [" ".repeat(SIGN_COLUMNS), ["dim", `… ${pattern} is the same on more hosts; the end names them`]],
+        SIGN_COLUMNS,
+      )
+    return told > ALIKE_MAX
   }
 
   /** Addresses stand in one column, as far as the page allows. */

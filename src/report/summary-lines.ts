@@ -2,6 +2,7 @@ import type { FettleEvent } from "../events/events.ts"
 import { count, duration, several } from "./amounts.ts"
 import { addEntry, columnFor, DETAIL_INDENT, SIGN_COLUMNS } from "./change-lines.ts"
 import { nextStep } from "./error-lines.ts"
+import { foldNames } from "./fold-names.ts"
 import { verdictSign } from "./outcome-lines.ts"
 import { type Page, type Span, type Style, together } from "./page.ts"
 import { COUNTED, signOf } from "./signs.ts"
@@ -9,6 +10,8 @@ import type { Failure, Tally } from "./tally.ts"
 
 type RunFinished = Extract<FettleEvent, { type: "run.finished" }>
 
+/** Fewer hosts than this are told by their nodes alone. */
+const HOSTS_MIN = 3
 /** Nodes named as what others wait for. */
 const NEEDS_MAX = 3
 
@@ -32,10 +35,32 @@ const REMARKS: Readonly<Partial<Record<RunFinished["outcome"], string>>> = {
 export function addSummary(page: Page, event: RunFinished, tally: Tally): void {
   const { no } = tally.verdicts
   const [style, headline] = HEADLINES[event.outcome]
-  const word = event.outcome === "no" && no > 1 ? `${count(no)} checks said no` : headline
+  const said = event.outcome === "no" && no > 1 ? `${count(no)} checks said no` : headline
+  const word = event.outcome === "no" && no === 0 && tally.isRolledBack ? "Rolled back" : said
   const [first, ...more] = [...countsOf(event, tally), ...checksOf(tally), duration(event.durationMs)]
   page.add([[style, together(word)], `  ${first}`, ...more.map((part): Span => ["dim", ` · ${part}`])], 2)
+  addHosts(page, tally)
   addLookAt(page, event, tally)
+}
+
+/** Says on which of many hosts what was done went well, and on which it did not. */
+function addHosts(page: Page, { hosts }: Tally): void {
+  if (hosts.size < HOSTS_MIN) return
+  const lines = [
+    ["changed", "~", "green", hosts.of("changed")],
+    ["failed", "×", "red", hosts.of("failed")],
+    ["left alone", "·", "dim", hosts.of("left")],
+  ] as const
+  for (const [word, sign, style, names] of lines)
+    if (names.length > 0)
+      page.add(
+        [
+          [style, `${sign.padStart(SIGN_COLUMNS - 1)} `],
+          `${word} on ${several(names.length, "host")}: `,
+          foldNames(names),
+        ],
+        DETAIL_INDENT,
+      )
 }
 
 function addLookAt(page: Page, { outcome }: RunFinished, tally: Tally): void {

@@ -1,6 +1,7 @@
 import type { FettleEvent } from "../events/events.ts"
 import type { PlannedChange } from "../events/plan.ts"
 import { sameError } from "./error-lines.ts"
+import { HostTally } from "./host-tally.ts"
 import type { Answered, Finished, Verdict } from "./outcome-lines.ts"
 
 /** Most failures and verdicts kept for the summary; the others are counted. */
@@ -24,6 +25,9 @@ export class Tally {
   /** Entries of the first plan that could not be changed. */
   blocked = 0
   applied = false
+  /** Releases: what they say is told as it comes, for they take long and each line is a turn. */
+  readonly releases = new Set<string>()
+  readonly hosts = new HostTally()
   /** Checks by address, as they were answered last. */
   readonly #answers = new Map<string, Verdict>()
   readonly #doubts = new Map<string, Answered>()
@@ -31,10 +35,18 @@ export class Tally {
   readonly #told = new Map<string, string>()
 
   take(event: FettleEvent): void {
+    this.hosts.take(event)
     if (event.type === "check.finished") this.#answer(event)
     else if (event.type === "node.finished") this.#finish(event)
     else if (event.type === "apply.started") this.applied = true
     else if (event.type === "plan.made" && !this.applied) for (const change of event.plan.changes) this.#planned(change)
+    if (event.type === "plan.made")
+      for (const { type, address } of event.plan.changes) if (type === "release") this.releases.add(address)
+  }
+
+  /** Whether a release went back to the version before it. */
+  get isRolledBack(): boolean {
+    return [...this.failures.values()].some(({ first }) => first.error?.code === "RELEASE_ROLLED_BACK")
   }
 
   /** How many checks gave each answer. */

@@ -7,6 +7,8 @@ export interface TerminalReporter {
   readonly subscriber: Subscriber
   /** Prints a line of the caller's own without disturbing what is drawn. */
   say(text: string): void
+  /** Draws nothing until the function it gives is called: somebody is asked something. */
+  pause(): () => void
   /** Prints what is still held back, takes the live area away, stops the clock. Safe to call twice, and at a crash. */
   close(): void
 }
@@ -22,6 +24,7 @@ export function terminalReporter(options: TerminalOptions): TerminalReporter {
   return {
     subscriber: (event) => terminal.take(event),
     say: (text) => terminal.say(text),
+    pause: () => terminal.pause(),
     close: () => terminal.close(),
   }
 }

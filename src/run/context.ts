@@ -8,12 +8,14 @@ import type { Plan } from "../events/plan.ts"
 import { type Engine, READ_TIMEOUT_MS } from "../plan/engine.ts"
 import { DEFAULT_STAGE, type Params, type Program, paramsFor } from "../program/program.ts"
 import type { AnyProvider } from "../provider.ts"
+import { releaseRunner } from "../release/runner.ts"
 import { type Register, type SecretAccess, SecretBox } from "../secrets/box.ts"
 import type { DataKey, KeyPlaces } from "../secrets/key.ts"
 import { createRedactor, type Redactor } from "../secrets/redactor.ts"
 import type { Snapshot, Store } from "../state/store.ts"
 import { runners } from "../verify/runners.ts"
 import type { LocalTools } from "../verify/tools.ts"
+import { waysOut } from "./ways-out.ts"
 
 /** What a run is given: everything that it may reach for. */
 export interface RunSetup {
@@ -42,6 +44,8 @@ export interface RunSetup {
   readonly signal?: AbortSignal
   /** Nothing new begins; calls in flight finish and are recorded. */
   readonly stopping?: AbortSignal
+  /** What was thrown while nobody waited for it, where `signal` was aborted because of it: the run failed of it. */
+  readonly crash?: (() => FettleError | undefined) | undefined
 }
 
 /** Exit codes as CI reads them. */
@@ -91,8 +95,9 @@ export class RunContext {
       key,
       random,
       register: (name, value, how) => hide(redactor, name, value, how),
+      hide: redact,
     })
-    this.engine = { ...engineOf(setup, this.events, box, key), redact, redactStream: () => redactor.stream() }
+    this.engine = { ...engineOf(setup, this.events, box, key, redact), redactStream: () => redactor.stream() }
   }
 
   /** @throws FettleError `STAGE_UNKNOWN`, `PARAM_INVALID` */
@@ -116,21 +121,27 @@ function engineOf(
   events: EventStream,
   box: SecretBox,
   key: DataKey,
-): Omit<Engine, "redact" | "redactStream"> {
+  redact: Engine["redact"],
+): Omit<Engine, "redactStream"> {
   const { tools } = setup
   return {
     signal: setup.signal ?? new AbortController().signal,
     emit: events.emit,
     box,
     key,
-    runners: runners(tools),
-    runCommand: async (command, log) =>
+    redact,
+    runners: { ...runners(tools), release: releaseRunner(tools) },
+    caller: { who: setup.who, program: setup.program.name, stage: setup.stage ?? DEFAULT_STAGE },
+    notify: waysOut(tools, box, events.emit),
+    runCommand: async (command, log, onStart) =>
       log(
         (
           await tools.run(command as readonly [string, ...string[]], {
             cwd: tools.cwd,
             env: tools.baseEnv,
             check: true,
+            hide: redact,
+            onStart,
           })
         ).stdout,
       ),

@@ -22,6 +22,20 @@ export function graphText(graph: Graph, format: GraphFormat): string {
   return `${lines.join("\n")}\n`
 }
 
+/** A graph as plain data: nodes, needs first, and what each needs. */
+export function graphData({ order, nodes }: Graph): readonly Record<string, unknown>[] {
+  return order.map((address) => {
+    const declaration = nodes.get(address)
+    return {
+      address,
+      type: declaration?.type,
+      kind: declaration?.kind,
+      needs: declaration?.needs ?? [],
+      place: String(declaration?.place ?? ""),
+    }
+  })
+}
+
 interface Drawn {
   readonly id: string
   readonly address: string

@@ -1,7 +1,9 @@
 import { constants } from "node:os"
 import { runCommand } from "../connect/process.ts"
+import { endMarked, type GroupMark, markOf } from "../connect/process-group.ts"
 import type { Program } from "../program/program.ts"
-import type { LocalTools } from "../verify/tools.ts"
+import type { Json } from "../provider.ts"
+import { CAPTURED_BYTES, type LocalTools } from "../verify/tools.ts"
 import { builtInKind } from "./built-in.ts"
 import type { RunSetup } from "./context.ts"
 
@@ -37,8 +39,8 @@ export function localSetup(program: Program, options: LocalOptions): RunSetup {
     pid: options.pid ?? 0,
     secrets: {
       env: (name) => env[name],
-      run: async (command) =>
-        (await tools.run(command as readonly [string, ...string[]], { env: tools.baseEnv, check: true })).stdout,
+      run: async (command, hide) =>
+        (await tools.run(command as readonly [string, ...string[]], { env: tools.baseEnv, check: true, hide })).stdout,
     },
     key: { given: env.FETTLE_STATE_KEY, file: `${configuration}/fettle/state.key` },
     tools,
@@ -50,11 +52,18 @@ export function localSetup(program: Program, options: LocalOptions): RunSetup {
 export function localTools(folder: string, env: Readonly<Record<string, string | undefined>>): LocalTools {
   const baseEnv: Record<string, string> = {}
   for (const name of PASSED_ON) if (env[name] !== undefined) baseEnv[name] = env[name]
-  return { cwd: folder, baseEnv, run: (command, options = {}) => runText(command, folder, options) }
+  return {
+    cwd: folder,
+    baseEnv,
+    run: (command, options = {}) => runText(command, folder, options),
+    end: async (mark) => isGroupMark(mark) && (await endMarked(mark)),
+  }
 }
 
-/** Most characters kept of each stream of a command whose output is a result. */
-const CAPTURE_BYTES = 1 << 20
+function isGroupMark(mark: Json): mark is Json & GroupMark {
+  const { pid, startedAt, bootId } = (mark ?? {}) as Record<string, unknown>
+  return Number.isInteger(pid) && Number(pid) > 1 && Number.isFinite(startedAt) && typeof bootId === "string"
+}
 
 async function runText(
   command: readonly string[],
@@ -62,11 +71,15 @@ async function runText(
   options: Parameters<LocalTools["run"]>[1] & object,
 ): ReturnType<LocalTools["run"]> {
   const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() }
-  const { onOutput, ...rest } = options
+  const { onOutput, onStart, ...rest } = options
   const result = await runCommand(command, {
     cwd: folder,
-    maxTailBytes: CAPTURE_BYTES,
+    maxTailBytes: CAPTURED_BYTES,
     ...rest,
+    onStart: (group) => {
+      const mark = onStart === undefined ? undefined : markOf(group)
+      if (mark !== undefined) onStart?.({ ...mark })
+    },
     ...(onOutput && {
       onOutput: (stream, bytes) => onOutput(decoders[stream].decode(bytes, { stream: true }), stream),
     }),

@@ -1,47 +1,51 @@
 import { apply } from "../apply/apply.ts"
 import { Journal } from "../apply/journal.ts"
-import { type Applied, factsOf } from "../apply/outcome.ts"
-import { asFettleError, causeText, FettleError } from "../errors.ts"
+import type { Applied } from "../apply/outcome.ts"
+import { asFettleError } from "../errors.ts"
 import { isPending, type Plan, type PlanOptions } from "../events/plan.ts"
-import { bind } from "../plan/as-plan.ts"
+import { bind } from "../plan/bind.ts"
 import type { Planned } from "../plan/planned.ts"
-import { makePlan } from "../plan/planner.ts"
 import { Sessions } from "../plan/sessions.ts"
+import { standingVersions, stands, versionIn, withoutRefused } from "../plan/versions.ts"
+import type { Address } from "../program/address.ts"
 import { declare } from "../program/program.ts"
-import { DataKey, findKey, makeKey } from "../secrets/key.ts"
+import { RELEASE_KIND } from "../program/release.ts"
+import { releaseMemories } from "../release/memory.ts"
+import type { DataKey } from "../secrets/key.ts"
 import { type Lock, takeLock } from "../state/lock.ts"
-import { openStore, readStore } from "../state/sqlite.ts"
-import { EMPTY, type Snapshot, type Store } from "../state/store.ts"
-import { EXIT, RunContext, type RunResult, type RunSetup, stateFile } from "./context.ts"
+import { openStore } from "../state/sqlite.ts"
+import type { Snapshot, Store } from "../state/store.ts"
+import { EXIT, type RunContext, type RunResult, type RunSetup, stateFile } from "./context.ts"
+import { planOnce } from "./plan-once.ts"
 import { redactingStore } from "./redacting-store.ts"
+import { refuseStale } from "./refuse-stale.ts"
+import { applyOutcome, type Ended, existingKey, isBad, newKey, readState, running } from "./running.ts"
 import { settleOpen } from "./settle-open.ts"
-import { tellEnd } from "./tell.ts"
+import { verifyProgram } from "./verify.ts"
 
 /** Passes over lists that become known during apply: each makes at least one more known. */
 const PASSES_MAX = 20
 
-/** A run's result before it is told. */
-type Ended = Omit<RunResult, "runId" | "error">
-
 /**
- * Plans a program: reads the world, writes nothing. With `bound` the plan says what it was made from, to be saved.
+ * Plans a program: reads the world, writes nothing. With `bound` the plan says what it was made from, to be saved; with
+ * `check: false` pending changes are no exit code of their own.
  * @throws nothing: what went wrong is in the result
  * @example const { plan } = await planProgram(setup, {})
  */
 export async function planProgram(
   setup: RunSetup,
-  options: PlanOptions & { readonly bound?: boolean } = {},
+  options: PlanOptions & { readonly bound?: boolean; readonly check?: boolean } = {},
 ): Promise<RunResult> {
   return running(
     setup,
     () => readState(setup, options.bound === true),
     async (context) => {
-      const sessions = new Sessions(context.engine, context.snapshot.targets)
+      const sessions = new Sessions(context.engine, context.snapshot.targets, options.expectTargets)
       try {
-        const { bound, ...rest } = options
+        const { bound: saved, check, ...rest } = options
         const planned = await planOnce(context, sessions, rest)
-        const plan = bound === true ? bind(planned) : planned.plan
-        return { plan, applied: undefined, ...planOutcome(plan) }
+        const plan = saved === true ? bound(context, planned) : planned.plan
+        return { plan, applied: undefined, ...planOutcome(plan, check !== false) }
       } finally {
         await sessions.close()
       }
@@ -49,10 +53,10 @@ export async function planProgram(
   )
 }
 
-function planOutcome(plan: Plan): Pick<RunResult, "outcome" | "exitCode"> {
+function planOutcome(plan: Plan, checks: boolean): Pick<RunResult, "outcome" | "exitCode"> {
   if (plan.changes.some((change) => change.action === "blocked")) return { outcome: "failed", exitCode: EXIT.error }
   return plan.changes.some(isPending)
-    ? { outcome: "changes", exitCode: EXIT.changes }
+    ? { outcome: "changes", exitCode: checks ? EXIT.changes : EXIT.done }
     : { outcome: "unchanged", exitCode: EXIT.done }
 }
 
@@ -61,6 +65,7 @@ export type Consent = (plan: Plan) => Promise<boolean>
 
 /**
  * Plans a program, asks for consent, carries the plan out and records it. A saved plan is refused where anything moved.
+ * With `verifyOnly` it only asks the checks.
  * @throws nothing: what went wrong is in the result
  * @example const result = await applyProgram(setup, {}, async () => true)
  */
@@ -70,6 +75,7 @@ export async function applyProgram(
   consent: Consent,
   saved?: Plan,
 ): Promise<RunResult> {
+  if (options.verifyOnly === true) return verifyProgram(setup, options)
   let lock: Lock | undefined
   let store: Store | undefined
   const begin = (): { snapshot: Snapshot; key: DataKey } => {
@@ -109,23 +115,21 @@ async function carryOut(
     startedAt: context.startedAt,
     keyId: engine.key.id,
   })
-  const sessions = new Sessions(engine, context.snapshot.targets)
+  const sessions = new Sessions(engine, context.snapshot.targets, options.expectTargets)
   const journal = new Journal(store, run)
   let outcome = "failed"
   try {
     await settleOpen(context, journal)
     let planned = await planOnce(context, sessions, options)
-    if (saved !== undefined) refuseStale(bind(planned), saved)
+    if (saved !== undefined) refuseStale(bound(context, planned), saved)
     if (planned.plan.changes.some(isPending) && !(await consent(planned.plan)))
       return { plan: planned.plan, applied: undefined, outcome: "cancelled", exitCode: EXIT.cancelled }
     planned = await makeRandomSecrets(context, journal, sessions, planned, options)
     await recordMoves(planned, journal, sessions)
-    const applied = await carryPasses(context, planned, journal, sessions, options, store)
-    const ended =
-      engine.signal.aborted && applied.fatal === undefined
-        ? { outcome: "cancelled" as const, exitCode: EXIT.cancelled }
-        : applyOutcome(planned.plan, applied)
-    outcome = ended.outcome
+    const done = await carryPasses(context, planned, journal, sessions, options, store)
+    const applied = await removeOldVersions(context, done, journal, sessions, options, store)
+    const ended = applyOutcome(planned.plan, applied, engine.signal)
+    outcome = setup.crash?.() === undefined ? ended.outcome : "failed"
     return { plan: planned.plan, applied, ...ended }
   } finally {
     await sessions.close()
@@ -133,27 +137,8 @@ async function carryOut(
   }
 }
 
-function planOnce(
-  context: RunContext,
-  sessions: Sessions,
-  options: PlanOptions,
-  engine = context.engine,
-): Promise<Planned> {
-  const { setup, stage, params, snapshot } = context
-  return makePlan(
-    { scope: declare(setup.program, params), program: setup.program.name, stage, params, snapshot, options },
-    sessions,
-    engine,
-  )
-}
-
-/** @throws FettleError `PLAN_STALE` saying which of program, state and world moved */
-function refuseStale(now: Plan, saved: Plan): void {
-  const moved = (["program", "state", "world"] as const).filter((each) => now.bound?.[each] !== saved.bound?.[each])
-  if (moved.length > 0 || now.hash !== saved.hash)
-    throw new FettleError("PLAN_STALE", `${moved.join(", ") || "the plan"} moved since the plan was made`, {
-      details: { moved },
-    })
+function bound({ setup }: RunContext, planned: Planned): Plan {
+  return bind(planned, setup.program.options.notify ?? [])
 }
 
 /** Makes and writes down random secrets before anything uses them; what was compared with a placeholder is compared anew. */
@@ -180,6 +165,7 @@ async function recordMoves(planned: Planned, journal: Journal, sessions: Session
   const moved: { from: string; to: string }[] = []
   for (const work of planned.works.values()) {
     if (work.row === undefined || work.row.address === work.address) continue
+    if (work.planned?.action === "none" || work.planned?.action === "blocked") continue // not a target, or told as not done
     moved.push({ from: work.row.address, to: work.address })
     work.row = { ...work.row, address: work.address }
   }
@@ -198,10 +184,11 @@ async function carryPasses(
   const { engine, setup, stage } = context
   const applyOptions = {
     stopping: setup.stopping ?? new AbortController().signal,
-    verifyOnly: options.verifyOnly,
     stage,
     who: setup.who,
   }
+  // What was asked for by name is done by the first pass: a later one would make it anew once more.
+  const { replace: _replace, force: _force, ...later } = options
   let planned = first
   let all: Applied = { outcomes: [], fatal: undefined }
   for (let pass = 1; pass <= PASSES_MAX; pass += 1) {
@@ -209,119 +196,64 @@ async function carryPasses(
     const applied = await apply(planned, journal, sessions, engine, applyOptions)
     all = { outcomes: [...all.outcomes, ...applied.outcomes], fatal: applied.fatal }
     if (!planned.partial || applied.fatal !== undefined || applied.outcomes.some(isBad)) return all
-    context.snapshot = store.load()
-    planned = await planOnce(context, sessions, options)
-    planned = await makeRandomSecrets(context, journal, sessions, planned, options)
-    await recordMoves(planned, journal, sessions)
+    try {
+      context.snapshot = store.load()
+      planned = await planOnce(context, sessions, later)
+      planned = await makeRandomSecrets(context, journal, sessions, planned, later)
+      await recordMoves(planned, journal, sessions)
+    } catch (thrown) {
+      // What the passes before have done is told all the same.
+      return { ...all, fatal: asFettleError(thrown, "INTERNAL") }
+    }
   }
   return all
 }
 
-function isBad(outcome: Applied["outcomes"][number]): boolean {
-  return outcome.outcome === "failed" || outcome.outcome === "maybe"
-}
-
-function applyOutcome(plan: Plan, applied: Applied): Pick<RunResult, "outcome" | "exitCode"> {
-  if (applied.fatal?.code === "CANCELLED") return { outcome: "cancelled", exitCode: EXIT.cancelled }
-  const bad = applied.outcomes.filter(isBad)
-  const failed =
-    applied.fatal !== undefined ||
-    bad.some((each) => each.verdict === undefined) ||
-    plan.changes.some((change) => change.action === "blocked")
-  if (failed) return { outcome: "failed", exitCode: EXIT.error }
-  if (bad.some((each) => each.verdict === "no")) return { outcome: "no", exitCode: EXIT.no }
-  if (bad.length > 0) return { outcome: "inconclusive", exitCode: EXIT.inconclusive }
-  return plan.changes.some(isPending)
-    ? { outcome: "done", exitCode: EXIT.done }
-    : { outcome: "unchanged", exitCode: EXIT.done }
-}
-
-/** State as it is, read without writing a byte. A key is made only where a plan is to be saved. */
-function readState(setup: RunSetup, saved: boolean): { snapshot: Snapshot; key: DataKey } {
-  const store = readStore(stateFile(setup))
-  const snapshot = store?.load() ?? EMPTY
-  store?.close()
-  if (snapshot.keyId !== undefined) return { snapshot, key: existingKey(setup) }
-  return { snapshot, key: saved ? newKey(setup) : (findKey(setup.key) ?? DataKey.passing()) }
-}
-
-/** @throws FettleError `STATE_WRITE` where the disk is full or broken: nothing may be sealed with a key that may be lost */
-function newKey(setup: RunSetup): DataKey {
+/**
+ * Removes the versions that releases of this run have done with: taken back, or older than what they keep. Whether it can be done is told,
+ * and does not change how the run ended; what is left goes with the next one.
+ */
+async function removeOldVersions(
+  context: RunContext,
+  done: Applied,
+  journal: Journal,
+  sessions: Sessions,
+  options: PlanOptions,
+  store: Store,
+): Promise<Applied> {
+  const { engine, setup, stage } = context
+  if (done.fatal !== undefined || options.destroy === true || options.verifyOnly === true) return done
+  if (!done.outcomes.some(({ address, verdict }) => verdict !== undefined && isRelease(address))) return done
   try {
-    return makeKey(setup.key)
-  } catch (thrown) {
-    if (thrown instanceof FettleError) throw thrown
-    throw new FettleError("STATE_WRITE", `the data key ${setup.key.file} cannot be made: ${causeText(thrown)}`, {
-      cause: thrown,
-    })
-  }
-}
-
-function existingKey(setup: RunSetup): DataKey {
-  const key = findKey(setup.key)
-  if (key === undefined)
-    throw new FettleError(
-      "STATE_KEY_MISSING",
-      `there is no data key in ${setup.key.file}, and FETTLE_STATE_KEY is not set`,
-    )
-  return key
-}
-
-/** Sets a run up, tells its start and its end, and turns what it throws into a result. */
-async function running(
-  setup: RunSetup,
-  begin: () => { snapshot: Snapshot; key: DataKey },
-  work: (context: RunContext) => Promise<Ended>,
-  tells = false,
-): Promise<RunResult> {
-  let context: RunContext | undefined
-  let ended: Ended
-  let error: FettleError | undefined
-  try {
-    const { snapshot, key } = begin()
-    context = new RunContext(setup, snapshot, key)
-    context.events.emit({
-      type: "run.started",
-      command: setup.command,
-      program: setup.program.name,
-      stage: context.stage,
-      who: setup.who,
-    })
-    if (snapshot.keyId !== undefined && snapshot.keyId !== key.id)
-      throw new FettleError(
-        "STATE_KEY_WRONG",
-        `state was sealed with data key ${snapshot.keyId}; this one is ${key.id}`,
-      )
-    ended = await work(context)
-    error = ended.applied?.fatal
-  } catch (thrown) {
-    error = asFettleError(thrown, "INTERNAL")
-    const outcome = error.code === "CANCELLED" ? ("cancelled" as const) : ("failed" as const)
-    ended = {
-      outcome,
-      exitCode: outcome === "cancelled" ? EXIT.cancelled : EXIT.error,
-      plan: undefined,
-      applied: undefined,
+    context.snapshot = store.load()
+    const targets = leftOver(context)
+    if (targets.length === 0) return done
+    const removing = { targets, expectDeletes: targets.length }
+    const planned = await planOnce(context, sessions, removing, { ...engine, emit: () => {} })
+    const stopping = setup.stopping ?? new AbortController().signal
+    const own = (address: string): boolean => targets.includes(address) // a release that is refused by now is told already
+    const emit: typeof engine.emit = (body) => {
+      if (!("address" in body) || own(body.address)) engine.emit(body)
     }
+    const asked = { stopping, stage, who: setup.who }
+    const { outcomes, fatal } = await apply(planned, journal, sessions, { ...engine, emit }, asked)
+    return { outcomes: [...done.outcomes, ...outcomes.filter(({ address }) => own(address))], fatal }
+  } catch (thrown) {
+    return { ...done, fatal: asFettleError(thrown, "INTERNAL") }
   }
-  if (tells && context !== undefined) await tellEnd(context, { ...ended, error })
-  const told = context ?? new RunContext(setup, EMPTY, DataKey.passing())
-  if (error !== undefined) told.events.emit({ type: "note", level: "error", text: error.fact, error: factsOf(error) })
-  told.events.emit({
-    type: "run.finished",
-    outcome: ended.outcome,
-    exitCode: ended.exitCode,
-    durationMs: Date.now() - told.startedAt,
-    counts: countsOf(ended.applied),
-  })
-  return { runId: told.events.runId, ...ended, error }
 }
 
-function countsOf(applied: Applied | undefined): Readonly<Record<string, number>> {
-  const counts: Record<string, number> = {}
-  for (const { outcome, action } of applied?.outcomes ?? []) {
-    const name = outcome === "done" ? action : outcome
-    counts[name] = (counts[name] ?? 0) + 1
-  }
-  return counts
+/** What is recorded of versions that no release needs any more. */
+function leftOver({ setup, params, snapshot }: RunContext): readonly string[] {
+  const scope = withoutRefused(declare(setup.program, params, releaseMemories(snapshot)))
+  const standing = standingVersions(scope)
+  return snapshot.rows
+    .filter(({ address, deposed }) => deposed === "" && !scope.declarations.has(address as Address))
+    .filter(({ address }) => standing.some(({ prefix }) => versionIn(address, prefix) !== undefined))
+    .filter(({ address }) => !stands(address, standing))
+    .map(({ address }) => address)
+}
+
+function isRelease(address: string): boolean {
+  return address.includes(`${RELEASE_KIND}[`)
 }

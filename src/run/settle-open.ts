@@ -3,10 +3,13 @@ import type { Journal } from "../apply/journal.ts"
 import { FettleError } from "../errors.ts"
 import { settlesOf } from "../plan/settle.ts"
 import { follow } from "../policies/signals.ts"
-import { secretsIn } from "../program/output.ts"
+import { isPlain, secretsIn } from "../program/output.ts"
 import { declare } from "../program/program.ts"
+import type { Json } from "../provider.ts"
+import { releaseMemories } from "../release/memory.ts"
 import { decode } from "../state/encode.ts"
 import type { RunContext } from "./context.ts"
+import { untilStopped } from "./until-stopped.ts"
 
 /** Notes when open intents were first known to be orphaned, runs what is owed, and waits until absence is proof. */
 export async function settleOpen(context: RunContext, journal: Journal): Promise<void> {
@@ -20,6 +23,7 @@ export async function settleOpen(context: RunContext, journal: Journal): Promise
     ...context.snapshot,
     open: open.map((each) => ({ ...each, orphanedAt: each.orphanedAt ?? now })),
   }
+  await endCommands(context)
   await runOwedNow(context, journal)
   const waitMs = await longestHorizon(context, now)
   engine.emit({ type: "settle.started", intents: open.length, waitMs })
@@ -28,17 +32,33 @@ export async function settleOpen(context: RunContext, journal: Journal): Promise
   await sleep(waitMs, controller.signal).finally(release)
 }
 
+/** A command outlives the run that was killed. It must have ended before its `finally` runs, and before it runs again. */
+async function endCommands({ engine, snapshot, setup }: RunContext): Promise<void> {
+  const ended = snapshot.open.map(async ({ address, progress }) => {
+    const marks = isPlain(progress) && Array.isArray(progress.commands) ? (progress.commands as readonly Json[]) : []
+    const left = await Promise.all(marks.map((mark) => setup.tools.end(mark)))
+    if (left.includes(true))
+      engine.emit({
+        type: "settle.done",
+        address,
+        how: "an earlier run was cut off: its command still ran and was ended",
+      })
+  })
+  await Promise.all(ended)
+}
+
 /** What a command prints may hold any secret of the program; one that is missing now keeps nothing that is owed from running. */
 async function runOwedNow(context: RunContext, journal: Journal): Promise<void> {
   const { engine, snapshot, setup, params } = context
   if (!snapshot.open.some((each) => each.action === "finally")) return
-  const declared = [...declare(setup.program, params).declarations.values()]
-  await engine.box.openToHide(declared.flatMap((each) => secretsIn(each.props)))
+  const declared = [...declare(setup.program, params, releaseMemories(snapshot)).declarations.values()]
+  const secrets = declared.flatMap((each) => secretsIn(each.props))
+  await untilStopped(context, "cancelled while opening secrets", () => engine.box.openToHide(secrets))
   await runOwed(snapshot.open, journal, engine)
 }
 
 async function longestHorizon(context: RunContext, now: number): Promise<number> {
-  const scope = declare(context.setup.program, context.params)
+  const scope = declare(context.setup.program, context.params, releaseMemories(context.snapshot))
   let longest = 0
   for (const intent of context.snapshot.open) {
     const provider = scope.providers.get(intent.kind) ?? (await context.engine.builtIn(intent.kind))

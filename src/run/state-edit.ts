@@ -2,7 +2,8 @@ import { randomUUID } from "node:crypto"
 import { existsSync } from "node:fs"
 import { FettleError } from "../errors.ts"
 import { type Holder, takeLock } from "../state/lock.ts"
-import { openStore, readStore } from "../state/sqlite.ts"
+import { readStore } from "../state/read-store.ts"
+import { openStore } from "../state/sqlite.ts"
 import { type Batch, EMPTY, type Run, type Snapshot, type Store } from "../state/store.ts"
 
 /** Whose state is meant, and who asks. */
@@ -26,22 +27,12 @@ interface EditOptions {
 
 /** What state says, read without writing a byte. @throws FettleError `STATE_CORRUPT`, `STATE_NEWER` */
 export function readState(file: string): Snapshot {
-  const store = readStore(file)
-  try {
-    return store?.load() ?? EMPTY
-  } finally {
-    store?.close()
-  }
+  return readStore(file, (store) => store.load()) ?? EMPTY
 }
 
 /** The last runs, newest first. @throws FettleError as `readState` */
 export function readRuns(file: string): readonly Run[] {
-  const store = readStore(file)
-  try {
-    return store?.runs() ?? []
-  } finally {
-    store?.close()
-  }
+  return readStore(file, (store) => store.runs()) ?? []
 }
 
 /**

@@ -15,9 +15,11 @@ const row = z.strictObject({
   protect: z.boolean(),
   retain: z.boolean(),
   unfinished: z.boolean(),
+  refreshed: z.boolean().optional(),
   props: text,
   outputs: text,
   carry: text.optional(),
+  allowed: text.optional(),
   needs: z.array(text),
 })
 const intent = z.strictObject({
@@ -83,7 +85,10 @@ export function parseExport(json: string, program: string, stage: string): Expor
     )
   }
   const { data: found } = parsed
-  for (const each of [...found.rows.flatMap((one) => [one.props, one.outputs]), ...found.open.map((one) => one.want)])
+  for (const each of [
+    ...found.rows.flatMap((one) => [one.props, one.outputs, one.allowed ?? "[]"]),
+    ...found.open.map((one) => one.want),
+  ])
     checkJson(each)
   if (found.program !== program || found.stage !== stage)
     throw new FettleError(
@@ -109,7 +114,13 @@ function checkJson(encoded: string): void {
 export function importState(edit: StateEdit, from: Exported): void {
   refuseFilled(edit, from)
   const seqs = edit.write({
-    rows: from.rows.map((each) => ({ ...each, id: each.id, carry: each.carry })),
+    rows: from.rows.map((each) => ({
+      ...each,
+      id: each.id,
+      carry: each.carry,
+      allowed: each.allowed,
+      refreshed: each.refreshed,
+    })),
     intents: from.open.map((each) => ({ ...each, id: each.id })),
     targets: Object.entries(from.targets).map(([connection, identity]) => ({ connection, identity })),
     secrets: Object.entries(from.secrets).map(([name, sealed]) => ({ name, sealed })),

@@ -1,8 +1,6 @@
 import { factsOf } from "../apply/outcome.ts"
-import { causeText } from "../errors.ts"
 import { redactAll } from "../events/events.ts"
 import { type NotifyRule, sendNotification } from "../policies/notify.ts"
-import { Secret } from "../secrets/secret.ts"
 import type { RunContext, RunResult } from "./context.ts"
 
 /** Outcomes that are worth a word where nobody says otherwise. */
@@ -32,24 +30,9 @@ export async function tellEnd(
 }
 
 async function tellOne(
-  context: RunContext,
+  { engine }: RunContext,
   rule: NotifyRule,
   payload: { outcome: "success" | "failure" },
 ): Promise<void> {
-  const { engine, setup } = context
-  const { tools } = setup
-  const fail = (because: string): void =>
-    engine.emit({ type: "note", level: "warning", text: `a notification could not be sent: ${because}` })
-  try {
-    if (rule.webhook instanceof Secret) await engine.box.open(rule.webhook)
-  } catch (thrown) {
-    return fail(causeText(thrown))
-  }
-  const result = await sendNotification(rule, payload, {
-    fetch,
-    run: (command, options) =>
-      tools.run(command as [string, ...string[]], { ...options, cwd: tools.cwd, env: tools.baseEnv, check: false }),
-    reveal: (sealed) => String(engine.box.value(sealed as unknown as Secret<unknown>)),
-  })
-  if (result.outcome === "failed") fail(result.because)
+  await sendNotification(rule, payload, engine.notify)
 }

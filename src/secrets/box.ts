@@ -1,14 +1,17 @@
 import { randomBytes } from "node:crypto"
-import { FettleError } from "../errors.ts"
-import { isShort } from "./forms.ts"
+import { asFettleError, FettleError } from "../errors.ts"
+import { isShort, MIN_CHARACTERS } from "./forms.ts"
 import { type DataKey, readPrivate } from "./key.ts"
-import { PENDING, Secret } from "./secret.ts"
+import { PENDING, Secret, userLine } from "./secret.ts"
+
+/** Of what a failing command says, the end of so many characters is told. */
+const WORDS_CHARACTERS = 600
 
 /** What opening a secret may use; `cli` passes it in. */
 export interface SecretAccess {
   readonly env: (name: string) => string | undefined
-  /** Runs a command and gives its standard output. */
-  readonly run: (command: readonly string[]) => Promise<string>
+  /** Runs a command and gives its standard output; `hide` is for the output that its error shows. */
+  readonly run: (command: readonly string[], hide: (text: string) => string) => Promise<string>
   /** Asks on the terminal; missing where there is none. */
   readonly ask?: ((question: string) => Promise<string>) | undefined
 }
@@ -27,20 +30,25 @@ export class SecretBox {
   readonly #key: DataKey
   readonly #random: RandomStore
   readonly #register: Register
+  readonly #hide: (text: string) => string
   readonly #opening = new Map<Secret<unknown>, Promise<void>>()
   readonly #pending = new Map<string, { readonly secrets: Set<Secret<unknown>>; readonly bytes: number }>()
-  readonly #sources = new Map<string, Promise<string>>()
+  /** What was read, by source: each is read once a run, however often the program is built. */
+  readonly #sources = new Map<string, { readonly type: string; readonly value: Promise<string> }>()
 
   constructor(parts: {
     access: SecretAccess
     key: DataKey
     random: RandomStore
     register: Register
+    /** Replaces the values that are known by now. */
+    hide?: (text: string) => string
   }) {
     this.#access = parts.access
     this.#key = parts.key
     this.#random = parts.random
     this.#register = parts.register
+    this.#hide = parts.hide ?? ((text) => text)
   }
 
   /** Opens a secret; afterwards it has a fingerprint. @throws FettleError `SECRET_MISSING`, `SECRET_WEAK`, `SECRET_EXPOSED` */
@@ -61,9 +69,23 @@ export class SecretBox {
     await Promise.allSettled(secrets.filter((each) => !asks(each)).map((secret) => this.open(secret)))
   }
 
+  /** Asks the person at the terminal; undefined where nobody is there. What is typed is not shown. */
+  get ask(): SecretAccess["ask"] {
+    return this.#access.ask
+  }
+
+  /** A variable of the environment, as the caller of the run gave it. */
+  env(name: string): string | undefined {
+    return this.#access.env(name)
+  }
+
   /** The value of a secret that this run has opened. */
   value(secret: Secret<unknown>): unknown {
     const opened = Secret.opened(secret)
+    if (opened?.fingerprint.startsWith(PENDING) === true)
+      throw new FettleError("SECRET_MISSING", `secret ${secret.name} has not been made yet`, {
+        next: "fettle apply makes it",
+      })
     if (opened === undefined || opened.value === undefined)
       throw new FettleError("INTERNAL", `secret ${secret.name} was not opened`)
     return opened.value
@@ -80,7 +102,7 @@ export class SecretBox {
   /** Forgets that values were pending: the store has them now, so they are opened anew. */
   async settlePending(): Promise<void> {
     this.#pending.clear()
-    this.#sources.clear()
+    for (const [source, { type }] of this.#sources) if (type === "random") this.#sources.delete(source)
     const known = [...this.#opening.keys()].filter((secret) => Secret.opened(secret)?.fingerprint.startsWith(PENDING))
     for (const secret of known) this.#opening.delete(secret)
     await Promise.all(known.map((secret) => this.open(secret)))
@@ -119,14 +141,16 @@ export class SecretBox {
     const opened = source.from.map((each) => Secret.opened(each))
     if (opened.some((each) => each?.fingerprint.startsWith(PENDING)))
       return Secret.remember(secret, { value: undefined, fingerprint: PENDING + secret.name })
-    this.#remember(secret, source.derive(opened.map((each) => each?.value)))
+    this.#remember(
+      secret,
+      derived(secret, () => source.derive(opened.map((each) => each?.value))),
+    )
   }
 
   #remember(secret: Secret<unknown>, value: unknown): void {
     const text = typeof value === "string" ? value : JSON.stringify(value)
-    if (Secret.source(secret).type !== "derived" && text.length < 8 && !secret.weak)
-      throw new FettleError("SECRET_WEAK", `secret ${secret.name} has fewer than 8 characters`)
     const { type } = Secret.source(secret)
+    refuseWeak(secret, type === "derived", text)
     // Nobody chose that what a far side returns is short: to hide "1" or "on" everywhere would spoil every text of the run.
     const hides = (type !== "value" && type !== "sealed") || !isShort(text)
     if (hides) this.#register(secret.name, text, { weak: secret.weak, whole: type === "derived" })
@@ -134,12 +158,14 @@ export class SecretBox {
   }
 
   #fetch(secret: Secret<unknown>, source: ReturnType<typeof Secret.source>): Promise<string> {
-    const key = JSON.stringify([source, source.type === "random" ? secret.name : ""])
+    // Two that are asked for in the same words are two all the same.
+    const named = source.type === "random" || source.type === "prompt"
+    const key = JSON.stringify([source, named ? secret.name : ""])
     const known = this.#sources.get(key)
-    if (known !== undefined) return known
-    const fetching = this.#read(secret, source)
-    this.#sources.set(key, fetching)
-    return fetching
+    if (known !== undefined) return known.value
+    const value = this.#read(secret, source)
+    this.#sources.set(key, { type: source.type, value })
+    return value
   }
 
   async #read(secret: Secret<unknown>, source: ReturnType<typeof Secret.source>): Promise<string> {
@@ -161,24 +187,69 @@ export class SecretBox {
   }
 
   async #fromCommand(secret: Secret<unknown>, command: readonly string[]): Promise<string> {
+    let printed: string
     try {
-      return (await this.#access.run(command)).replace(/\r?\n$/, "")
+      printed = await this.#access.run(command, this.#hide)
     } catch (cause) {
-      throw new FettleError("SECRET_MISSING", `secret ${secret.name}: the command ${command[0]} failed`, { cause })
+      throw commandFailed(secret, command[0] ?? "", cause)
     }
+    return present(secret, printed.replace(/\r?\n$/, ""), `the command ${command[0]} printed nothing`)
   }
 
   async #fromPrompt(secret: Secret<unknown>, question: string): Promise<string> {
     if (this.#access.ask === undefined)
       throw new FettleError("SECRET_MISSING", `secret ${secret.name} is asked for on a terminal, and there is none`, {
-        next: "run fettle on a terminal",
+        next: "run fettle on a terminal, or let the program take it from elsewhere: secret.env, secret.file, secret.command",
       })
-    return this.#access.ask(question)
+    const answer = await this.#access.ask(question)
+    if (answer === "")
+      throw new FettleError("SECRET_MISSING", `secret ${secret.name} was asked for, and nothing was typed`, {
+        next: "run it again and type the secret",
+      })
+    return answer
   }
 }
 
 function fromFile(secret: Secret<unknown>, path: string): string {
   const text = readPrivate(path)
   if (text === undefined) throw new FettleError("SECRET_MISSING", `secret ${secret.name}: there is no file ${path}`)
-  return text.replace(/\r?\n$/, "")
+  return present(secret, text.replace(/\r?\n$/, ""), `the file ${path} is empty`)
+}
+
+function present(secret: Secret<unknown>, value: string, otherwise: string): string {
+  if (value === "") throw new FettleError("SECRET_MISSING", `secret ${secret.name}: ${otherwise}`)
+  return value
+}
+
+/** Why the command failed, in its last words. What it printed before may be the secret: it is hidden in them, and not told. */
+function commandFailed(secret: Secret<unknown>, file: string, thrown: unknown): FettleError {
+  const { fact, details } = asFettleError(thrown, "COMMAND_FAILED")
+  const printed = typeof details?.stdout === "string" ? details.stdout.trim() : ""
+  const stderr = typeof details?.stderr === "string" ? details.stderr.trim() : ""
+  const words = printed === "" ? stderr : stderr.replaceAll(printed, () => `[secret ${secret.name}]`)
+  const end = words === "" ? "" : `: ${words.slice(-WORDS_CHARACTERS)}`
+  const next = `run ${file} by hand, and see why it fails`
+  return new FettleError("SECRET_MISSING", `secret ${secret.name}: the command failed: ${fact}${end}`, { next })
+}
+
+/** An error of the program's own function may quote the value, whole or cut: neither its message nor itself is told. */
+function derived(secret: Secret<unknown>, derive: () => unknown): unknown {
+  const failed = (fact: string, stack?: string): FettleError =>
+    new FettleError("SECRET_DERIVE", `secret ${secret.name}: ${fact}`, { place: userLine(stack ?? "") })
+  let value: unknown
+  try {
+    value = derive()
+    if (JSON.stringify(value) !== undefined) return value
+  } catch (thrown) {
+    if (thrown instanceof FettleError && /^(SECRET|OUTPUT)_AS_STRING$/.test(thrown.code)) throw thrown
+    const { message = "", stack = "" } = thrown instanceof Error ? thrown : {}
+    throw failed("the function that makes something of it threw", stack.slice(stack.indexOf(message) + message.length))
+  }
+  throw failed(`the function that makes something of it gave ${value === undefined ? "nothing" : `a ${typeof value}`}`)
+}
+
+function refuseWeak(secret: Secret<unknown>, isDerived: boolean, text: string): void {
+  if (secret.weak || (isDerived ? text.trim() === "" || !isShort(text) : text.length >= MIN_CHARACTERS)) return
+  const what = isDerived ? `what the program makes of secret ${secret.name}` : `secret ${secret.name}`
+  throw new FettleError("SECRET_WEAK", `${what} has fewer than ${MIN_CHARACTERS} characters`)
 }

@@ -43,6 +43,18 @@ describe("formsOf", () => {
     if (encoding === "hex") expect(texts(value)).toContain(Buffer.from(value).toString("hex").toUpperCase())
   })
 
+  test("base64 of a JSON document that holds the value, whatever stands before it", () => {
+    const value = 'pä"ss\\w/o&rd<line>\n2'
+    for (const json of [JSON.stringify(value), jsonOfGo(value)])
+      for (const before of ["", "x", "xy"]) {
+        const encoded = Buffer.from(`${before}{"auth":${json},"n":1}`).toString("base64")
+        const found = texts(value).filter((form) => encoded.includes(form))
+        expect(Math.max(0, ...found.map(({ length }) => length))).toBeGreaterThanOrEqual(
+          Math.floor(((json.length - 2) * 4) / 3) - 2,
+        )
+      }
+  })
+
   test("base64 at each alignment holds every character that neighbours cannot change, and no other", () => {
     for (let length = 8; length < 24; length++) {
       const value = Buffer.from(Array.from({ length }, (_, i) => (i * 89 + length * 7) & 0xff))
@@ -149,3 +161,8 @@ test("isShort counts bytes where the value is not text", () => {
   expect(isShort(Buffer.alloc(7, 0xff))).toBe(true)
   expect(isShort(Buffer.alloc(8, 0xff))).toBe(false)
 })
+
+/** Go's encoding/json, as Kubernetes writes: it escapes what HTML would read. */
+function jsonOfGo(value: string): string {
+  return JSON.stringify(value).replace(/[<>&]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)
+}

@@ -18,8 +18,8 @@ export interface FormsOptions {
 
 /**
  * Every form of a secret value that must be redacted, without doubles: the value, its trimmed text, base64 and
- * base64url at all three alignments (only characters that no neighbouring byte can change), hex, URL and form
- * encoding, JSON (also escaped to ASCII, and JSON in JSON), XML, shell, SQL and source-code quoting; each line of a
+ * base64url at all three alignments (only characters that no neighbouring byte can change; also of what JSON escapes in
+ * it), hex, URL and form encoding, JSON (also escaped to ASCII, and JSON in JSON), XML, shell, SQL and source-code quoting; each line of a
  * multi-line value, each string in a JSON value and the password of a URL count as values of their own where they
  * have 8 characters. A value under 8 characters has no forms unless `weak`. Line breaks inside encoded text
  * (`base64` wraps at 76 columns) are the redactor's affair: see `Scan`.
@@ -66,12 +66,14 @@ function addBinaryForms(forms: Set<string>, bytes: string): void {
 function addBuiltForms(forms: Set<string>, text: string): void {
   addTextForms(forms, text)
   addEncodedForms(forms, byteString(text))
+  addEncodedJsonForms(forms, text)
 }
 
 function addValueForms(forms: Set<string>, text: string): void {
   for (const value of valuesIn(text)) {
     addTextForms(forms, value)
     addEncodedForms(forms, byteString(value))
+    addEncodedJsonForms(forms, value)
     for (const line of linesOf(value)) addTextForms(forms, line)
   }
 }
@@ -206,6 +208,15 @@ function addEncodedForms(forms: Set<string>, bytes: string): void {
   for (const form of [hex, hex.toUpperCase(), ...base64Forms(bytes)]) {
     if (form.length >= MIN_ENCODED_CHARACTERS) forms.add(form)
   }
+}
+
+/** Kubernetes and Docker keep JSON documents as base64: what JSON escapes in a value stands there encoded. */
+function addEncodedJsonForms(forms: Set<string>, text: string): void {
+  if (/^[A-Za-z0-9_.-]*$/.test(text)) return // nothing escapes these
+  const all = new Set(jsonEscapes.map((escaped) => byteString(escaped(text))))
+  all.delete(byteString(text))
+  for (const bytes of all)
+    for (const form of base64Forms(bytes)) if (form.length >= MIN_ENCODED_CHARACTERS) forms.add(form)
 }
 
 /** A character of base64 holds 6 bits; with `before` foreign bytes in front, only whole characters of ours are kept. */

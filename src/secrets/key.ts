@@ -2,6 +2,7 @@ import { createCipheriv, createDecipheriv, createHash, createHmac, randomBytes }
 import {
   chmodSync,
   closeSync,
+  constants,
   fstatSync,
   fsyncSync,
   linkSync,
@@ -125,7 +126,7 @@ function readKeyFile(file: string): DataKey | undefined {
 export function readPrivate(file: string): string | undefined {
   let descriptor: number
   try {
-    descriptor = openSync(file, "r")
+    descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK) // a fifo must not make us wait for its writer
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return undefined
     throw new FettleError("SECRET_MISSING", `${file} cannot be read: ${(thrown as Error).message}`, { cause: thrown })

@@ -43,6 +43,7 @@ export class Secret<out T = string> {
     this.name = name
     this.weak = options.weak ?? false
     this.#source = source
+    Object.freeze(this)
   }
 
   /**
@@ -116,7 +117,7 @@ function secretAsString(name: string): FettleError {
 }
 
 /** The first stack line outside this package, for errors that are thrown far from any declaration. */
-function userLine(stack: string): string | undefined {
+export function userLine(stack: string): string | undefined {
   const own = new URL("../", import.meta.url).href
   const line = stack
     .split("\n")

@@ -21,7 +21,7 @@ export const secret = {
     make(options.name ?? path, { type: "file", path }, options),
   /** What a command prints; one newline at its end is left out. No shell. */
   command: (command: readonly [string, ...string[]], options: SourceOptions = {}): Secret<string> =>
-    make(options.name ?? command[0], { type: "command", command }, options),
+    make(options.name ?? command[0], { type: "command", command: [...command] }, options),
   /** Made once, kept sealed in state, the same ever after. `bytes` of randomness (default 24), as base64url text. */
   random: (name: string, options: { readonly bytes?: number } = {}): Secret<string> => {
     const bytes = options.bytes ?? 24

@@ -22,37 +22,88 @@ const held = new Set<DatabaseSync>()
 
 /** SQLite's result codes for a database that another process has locked. */
 const BUSY = new Set([5, 6])
+/** Longest wait for the gate, in milliseconds: who is in it takes the lock and writes a note, which lasts a few. */
+const GATE_MS = 5_000
+/** How often, and after how many milliseconds each, is looked again at a lock without a note: its owner is letting it go. */
+const LOOKS = { most: 50, pauseMs: 10 }
 
 /**
  * Takes the lock of a stage: an exclusive transaction on a file of its own, which the kernel ends when its process ends, however it ends.
+ *
+ * Beside it lies a note of its owner. A killed owner leaves its note behind, so a note proves nothing until the next owner
+ * has written its own. That is why the lock is taken and the note written behind a gate, a second lock of the same sort:
+ * whoever stands in the gate and finds the lock held knows that its owner has passed, and that the note is the owner's.
+ *
  * @throws FettleError `STATE_LOCKED` saying who, where and since when
  */
 export function takeLock(file: string, holder: Holder): Lock {
-  let database: DatabaseSync | undefined
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-    database = new DatabaseSync(file)
-    database.exec("pragma busy_timeout = 0; pragma journal_mode = delete; begin exclusive")
-    writeFileSync(`${file}.holder`, JSON.stringify(holder))
+    return inGate(`${file}.gate`, () => take(file, holder))
   } catch (thrown) {
-    database?.close()
-    if (BUSY.has(((thrown as { errcode?: number }).errcode ?? 0) & 0xff)) throw locked(file)
+    if (thrown instanceof FettleError) throw thrown
+    if (isBusy(thrown)) throw locked(undefined)
     throw new FettleError("STATE_WRITE", `${file}: ${causeText(thrown)}`, { cause: thrown })
   }
-  const taken = database
-  held.add(taken)
+}
+
+function inGate<T>(file: string, work: () => T): T {
+  const gate = new DatabaseSync(file)
+  try {
+    gate.exec(`pragma busy_timeout = ${GATE_MS}; begin exclusive`)
+    return work()
+  } finally {
+    gate.close()
+  }
+}
+
+function take(file: string, holder: Holder): Lock {
+  for (let looks = 1; ; looks += 1) {
+    const database = tryLock(file)
+    if (database !== undefined) return noted(database, file, holder)
+    const owner = noteOf(file)
+    if (owner !== undefined || looks === LOOKS.most) throw locked(owner)
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOKS.pauseMs)
+  }
+}
+
+/** Undefined where another process has it. */
+function tryLock(file: string): DatabaseSync | undefined {
+  let database: DatabaseSync | undefined
+  try {
+    database = new DatabaseSync(file)
+    database.exec("pragma busy_timeout = 0; pragma journal_mode = delete; begin exclusive")
+    return database
+  } catch (thrown) {
+    database?.close()
+    if (isBusy(thrown)) return undefined
+    throw thrown
+  }
+}
+
+function noted(database: DatabaseSync, file: string, holder: Holder): Lock {
+  try {
+    writeFileSync(`${file}.holder`, JSON.stringify(holder))
+  } catch (thrown) {
+    database.close()
+    throw thrown
+  }
+  held.add(database)
   return {
     release: () => {
-      held.delete(taken)
+      held.delete(database)
       rmSync(`${file}.holder`, { force: true })
-      taken.exec("rollback")
-      taken.close()
+      database.exec("rollback")
+      database.close()
     },
   }
 }
 
-function locked(file: string): FettleError {
-  const holder = readHolder(file)
+function isBusy(thrown: unknown): boolean {
+  return BUSY.has(((thrown as { errcode?: number }).errcode ?? 0) & 0xff)
+}
+
+function locked(holder: Holder | undefined): FettleError {
   const words =
     holder === undefined
       ? "another process"
@@ -62,7 +113,26 @@ function locked(file: string): FettleError {
   })
 }
 
-function readHolder(file: string): Holder | undefined {
+/**
+ * Who seems to hold a lock, by the note and whether its process lives: to try the lock would be in the way of a run.
+ * @param host the name of this machine; of a process on another one nothing can be told, so it counts as alive
+ */
+export function ownerOf(file: string, host: string): Holder | undefined {
+  const holder = noteOf(file)
+  return holder === undefined || (holder.host === host && !isAlive(holder.pid)) ? undefined : holder
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (thrown) {
+    return (thrown as NodeJS.ErrnoException).code === "EPERM"
+  }
+}
+
+/** What the last owner of a lock wrote of itself; of one that was killed it stays. */
+function noteOf(file: string): Holder | undefined {
   try {
     return JSON.parse(readFileSync(`${file}.holder`, "utf8")) as Holder
   } catch {

@@ -1,13 +1,13 @@
-import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { dirname } from "node:path"
 import { DatabaseSync, type StatementSync } from "node:sqlite"
-import { pathToFileURL } from "node:url"
 import { causeText, FettleError } from "../errors.ts"
-import type { Json } from "../provider.ts"
-import type { Batch, IntentLine, NewIntent, Outcome, Result, Row, Run, Snapshot, Store } from "./store.ts"
+import { asIntent, asRow, type Cells, flagsOf } from "./cells.ts"
+import { makeStateFolder } from "./folder.ts"
+import { isThere, makeStateFile } from "./state-file.ts"
+import type { Batch, NewIntent, Outcome, Result, Row, Run, Snapshot, Store } from "./store.ts"
 
-/** The version of the tables below. */
-const FORMAT = 1
+/** The version of the tables below. 2 remembers who may change a thing. */
+const FORMAT = 2
 /** Runs kept for `fettle runs` and `fettle logs`. */
 const RUNS_KEPT = 50
 
@@ -19,7 +19,7 @@ const RUNS_KEPT = 50
 const TABLES = `
 create table if not exists meta (key text primary key, value text not null) without rowid;
 create table if not exists resource (address text not null, deposed text not null, kind text not null, version integer not null, connection text not null,
-  id text, flags integer not null, props text not null, outputs text not null, carry text, needs text not null, primary key (address, deposed)) without rowid;
+  id text, flags integer not null, props text not null, outputs text not null, carry text, needs text not null, allowed text, primary key (address, deposed)) without rowid;
 create table if not exists journal (seq integer primary key, run integer not null, address text not null, deposed text not null, action text not null, kind text not null,
   connection text not null, id text, token text not null, want text not null, needs text not null, progress text, started_at integer not null, orphaned_at integer,
   ended_at integer, outcome text, error text, open integer not null);
@@ -28,12 +28,8 @@ create table if not exists target (connection text primary key, identity text no
 create table if not exists secret (name text primary key, sealed text not null) without rowid;
 `
 
-const OWNED = 1
-const PROTECT = 2
-const RETAIN = 4
-const UNFINISHED = 8
-
-type Cells = Record<string, string | number | null>
+/** Longest wait for another process that is at the file, in milliseconds: it checks its log in as it ends. */
+export const BUSY_MS = 5_000
 
 /**
  * Opens the store of a stage, making it where there is none.
@@ -41,17 +37,19 @@ type Cells = Record<string, string | number | null>
  */
 export function openStore(file: string): Store {
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-    const ignore = join(dirname(file), ".gitignore")
-    if (!existsSync(ignore)) writeFileSync(ignore, "*\n")
+    makeStateFolder(dirname(file))
   } catch (cause) {
     throw new FettleError("STATE_WRITE", `${dirname(file)} cannot be made: ${causeText(cause)}`, { cause })
   }
-  const database = open(file, false)
+  guarded(file, () => {
+    if (!isThere(file))
+      makeStateFile(file, `${TABLES}; insert into meta values ('format', '${FORMAT}'), ('open_from', '0')`)
+  })
+  const database = open(file)
   try {
     checkFormat(database, file)
-    database.exec("pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 5000")
-    if (!isMade(database)) makeTables(database)
+    database.exec(`pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = ${BUSY_MS}`)
+    if (formatOf(database) === 1) addAllowed(database)
     return new SqliteStore(database, file)
   } catch (thrown) {
     database.close()
@@ -59,48 +57,22 @@ export function openStore(file: string): Store {
   }
 }
 
-function isMade(database: DatabaseSync): boolean {
-  return database.prepare("select 1 from sqlite_schema where name = 'meta'").get() !== undefined
-}
-
-/** All or nothing: tables without their format, left by a crash, would look damaged to every later run. */
-function makeTables(database: DatabaseSync): void {
+/** Format 2 has one column more, at the end as in a new table. */
+function addAllowed(database: DatabaseSync): void {
   database.exec(
-    `begin immediate; ${TABLES}; insert into meta values ('format', '${FORMAT}'), ('open_from', '0'); commit`,
+    `begin immediate; alter table resource add column allowed text; update meta set value = '${FORMAT}' where key = 'format'; commit`,
   )
 }
 
-/** Reads the state of a stage without writing a byte, also on a read-only file system; undefined where there is none. */
-export function readStore(file: string): Pick<Store, "load" | "runs" | "entries" | "close"> | undefined {
-  if (!existsSync(file)) return undefined
-  const database = open(file, true)
-  guarded(file, () => checkFormat(database, file))
-  return new SqliteStore(database, file)
-}
-
-function open(file: string, readOnly: boolean): DatabaseSync {
-  let database: DatabaseSync | undefined
+function open(file: string): DatabaseSync {
   try {
-    database = new DatabaseSync(file, { readOnly })
-    if (readOnly) database.prepare("select count(*) from sqlite_schema").get()
-    return database
+    return new DatabaseSync(file)
   } catch (thrown) {
-    database?.close()
-    if (readOnly && isLogEmpty(file))
-      return guarded(
-        file,
-        () => new DatabaseSync(new URL(`${pathToFileURL(file).href}?immutable=1`), { readOnly: true }),
-      )
     throw stateError(thrown, file)
   }
 }
 
-/** Whether all that state says is in the file itself. On a full disk SQLite leaves a log without a byte. */
-function isLogEmpty(file: string): boolean {
-  return (statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) === 0
-}
-
-function guarded<T>(file: string, work: () => T): T {
+export function guarded<T>(file: string, work: () => T): T {
   try {
     return work()
   } catch (thrown) {
@@ -120,18 +92,22 @@ function stateError(thrown: unknown, file: string): FettleError {
   return new FettleError("STATE_WRITE", `${file}: ${causeText(thrown)}`, { cause: thrown })
 }
 
-function checkFormat(database: DatabaseSync, file: string): void {
+export function checkFormat(database: DatabaseSync, file: string): void {
   const tables = database.prepare("select name from sqlite_schema where type = 'table'").all() as { name: string }[]
-  if (tables.length === 0) return
+  if (tables.length === 0) throw new FettleError("STATE_CORRUPT", `${file} has no tables`)
   if (!tables.some((each) => each.name === "meta"))
     throw new FettleError("STATE_CORRUPT", `${file} is a database of something else`)
-  const row = database.prepare("select value from meta where key = 'format'").get() as { value: string } | undefined
-  const format = Number(row?.value)
+  const format = formatOf(database)
   if (!Number.isInteger(format)) throw new FettleError("STATE_CORRUPT", `${file} does not say its format`)
   if (format > FORMAT) throw new FettleError("STATE_NEWER", `${file} has format ${format}; this Fettle knows ${FORMAT}`)
 }
 
-class SqliteStore implements Store {
+function formatOf(database: DatabaseSync): number {
+  const row = database.prepare("select value from meta where key = 'format'").get() as { value: string } | undefined
+  return Number(row?.value)
+}
+
+export class SqliteStore implements Store {
   readonly #database: DatabaseSync
   readonly #file: string
   readonly #statements = new Map<string, StatementSync>()
@@ -253,23 +229,19 @@ class SqliteStore implements Store {
   }
 
   #put(row: Row): void {
-    const flags =
-      (row.owned ? OWNED : 0) |
-      (row.protect ? PROTECT : 0) |
-      (row.retain ? RETAIN : 0) |
-      (row.unfinished ? UNFINISHED : 0)
-    this.#prepare("insert or replace into resource values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)").run(
+    this.#prepare("insert or replace into resource values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)").run(
       row.address,
       row.deposed,
       row.kind,
       row.version,
       row.connection,
       row.id ?? null,
-      flags,
+      flagsOf(row),
       row.props,
       row.outputs,
       row.carry ?? null,
       JSON.stringify(row.needs),
+      row.allowed ?? null,
     )
   }
 
@@ -330,44 +302,5 @@ class SqliteStore implements Store {
 
   #one(sql: string): unknown {
     return (this.#prepare(sql).get() as { n: unknown }).n
-  }
-}
-
-function asRow(cells: Cells): Row {
-  const flags = Number(cells.flags)
-  return {
-    address: String(cells.address),
-    deposed: String(cells.deposed),
-    kind: String(cells.kind),
-    version: Number(cells.version),
-    connection: String(cells.connection),
-    id: cells.id === null ? undefined : String(cells.id),
-    owned: (flags & OWNED) !== 0,
-    protect: (flags & PROTECT) !== 0,
-    retain: (flags & RETAIN) !== 0,
-    unfinished: (flags & UNFINISHED) !== 0,
-    props: String(cells.props),
-    outputs: String(cells.outputs),
-    carry: cells.carry === null ? undefined : String(cells.carry),
-    needs: JSON.parse(String(cells.needs)) as string[],
-  }
-}
-
-function asIntent(cells: Cells): IntentLine {
-  return {
-    seq: Number(cells.seq),
-    run: Number(cells.run),
-    address: String(cells.address),
-    deposed: String(cells.deposed),
-    action: String(cells.action) as IntentLine["action"],
-    kind: String(cells.kind),
-    connection: String(cells.connection),
-    id: cells.id === null ? undefined : String(cells.id),
-    token: String(cells.token),
-    want: String(cells.want),
-    needs: JSON.parse(String(cells.needs)) as string[],
-    progress: cells.progress === null ? undefined : (JSON.parse(String(cells.progress)) as Json),
-    startedAt: Number(cells.started_at),
-    orphanedAt: cells.orphaned_at === null ? undefined : Number(cells.orphaned_at),
   }
 }

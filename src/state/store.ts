@@ -16,9 +16,13 @@ export interface Row {
   readonly retain: boolean
   /** True where its last change did not end well. */
   readonly unfinished: boolean
+  /** True where the outputs were taken over from the world with --refresh-only, and the props not yet made true again. */
+  readonly refreshed?: boolean | undefined
   readonly props: string
   readonly outputs: string
   readonly carry: string | undefined
+  /** Who may change or delete it and on which stages, as its `allowed` policies said: JSON; undefined where they said nothing. */
+  readonly allowed?: string | undefined
   /** Addresses it needed, so that deletes go in reverse. */
   readonly needs: readonly string[]
 }

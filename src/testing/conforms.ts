@@ -9,6 +9,7 @@ import type { Rule } from "./rule.ts"
 import { secretRules } from "./secret-rules.ts"
 import { type ConformsOptions, Trial } from "./trial.ts"
 import type { World } from "./world.ts"
+import { worldRules } from "./world-rules.ts"
 import { writeRules } from "./write-rules.ts"
 
 /** What came of looking at one rule. */
@@ -31,12 +32,13 @@ const rules: readonly Rule[] = [
   ...engineRules,
   ...secretRules,
   ...faultRules,
+  ...worldRules,
 ]
 
 /**
  * Looks whether a kind keeps the contract: on its real far side, through the real engine. Every rule is looked at, also after one
  * does not hold.
- * @throws FettleError `CHECK_NO` with every rule that does not hold, and what was seen
+ * @throws FettleError `CONTRACT_BROKEN` with every rule that does not hold, and what was seen
  * @example const findings = await conforms(role, world)
  */
 export async function conforms<P extends AnyProvider>(
@@ -98,8 +100,7 @@ function thrownWords(thrown: unknown): string {
 function notConforming(provider: AnyProvider, broken: readonly Finding[], findings: readonly Finding[]): FettleError {
   const lines = broken.map(({ name, evidence }) => `  ✗ ${name}\n    ${evidence}`)
   const count = `${broken.length} of ${findings.length} rules`
-  return new FettleError("CHECK_NO", `${provider.kind} breaks ${count}:\n${lines.join("\n")}`, {
-    next: "mend the kind; each rule says what it saw",
+  return new FettleError("CONTRACT_BROKEN", `${provider.kind} breaks ${count}:\n${lines.join("\n")}`, {
     details: { findings },
   })
 }

@@ -58,6 +58,8 @@ export class Far {
   readonly #abort = new AbortController()
   /** What providers told while they wrote: JSON of `progress`. */
   readonly told: Json[] = []
+  /** Lines that providers logged, before anything is hidden. */
+  readonly logged: string[] = []
 
   private constructor(provider: AnyProvider, driver: Driver, box: SecretBox, key: DataKey) {
     this.#provider = provider
@@ -104,9 +106,18 @@ export class Far {
     })
   }
 
-  /** Reads one thing that was made. */
-  async readMade(made: Made): Promise<Seen<unknown>> {
-    const key = this.keyOf(made)
+  /** Reads what is not there yet, for its create. */
+  async readNew(want: unknown, address: string): Promise<Seen<unknown>> {
+    const id = this.#provider.id(want)
+    const key = { address: address as never, ...(id === undefined ? {} : { id }), want }
+    const seen = (await this.read([key])).get(address)
+    must(seen !== undefined, `no answer for ${address}`)
+    return "absent" in seen ? seen : { absent: true }
+  }
+
+  /** Reads one thing that was made; for `want` where something else is wanted of it now. */
+  async readMade(made: Made, want = made.want): Promise<Seen<unknown>> {
+    const key = { ...this.keyOf(made), want }
     const seen = (await this.read([key])).get(made.address)
     must(seen !== undefined, `no answer for ${made.address}`)
     return seen
@@ -184,7 +195,7 @@ export class Far {
       signal: this.#abort.signal,
       seal: (sha256) => this.#key.fingerprintOfHash(sha256),
       secret: (name, value) => this.#box.wrap(name, value),
-      log: () => {},
+      log: (text) => void this.logged.push(text),
       progress: async (json) => void this.told.push(json),
       reveal: <T>(secret: Secret<T>): T => {
         if (!(secret instanceof Secret) || !open.has(secret))

@@ -82,8 +82,8 @@ export class Faulty {
 
   #driver(driver: Driver): Driver {
     this.#open.push(driver)
-    const meet = async (item: ChangeItem, settle: (item: ChangeItem, result: ChangeResult) => void): Promise<void> =>
-      settle(item, { failed: await this.#meet(() => driver.change([item], () => {})), maybe: true })
+    const meet = async (item: ChangeItem, settle: (item: ChangeItem, result: ChangeResult) => unknown): Promise<void> =>
+      void settle(item, { failed: await this.#meet(() => driver.change([item], () => {})), maybe: true })
     return {
       ...parts(driver),
       change: async (items, settle) => {

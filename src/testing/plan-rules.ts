@@ -1,5 +1,5 @@
 import { freeze } from "../program/props.ts"
-import type { Change, Seen } from "../provider.ts"
+import type { AnyProvider, Change, Seen } from "../provider.ts"
 import { must } from "./broken.ts"
 import { brief, same } from "./compare.ts"
 import type { Rule } from "./rule.ts"
@@ -14,7 +14,8 @@ export const planRules: readonly Rule[] = [
 async function namesPurely(trial: Trial): Promise<string> {
   const { provider } = trial
   const given = trial.fresh()
-  const ids = [given, given, trial.fresh()].map((each) => provider.id(freeze(trial.parse(each))))
+  const wants = [given, given, trial.fresh()].map((each) => freeze(trial.parse(each)))
+  const ids = wants.map((want) => provider.id(want))
   const told = ids.map((id) => (id === undefined ? "none" : JSON.stringify(id)))
   must(ids[0] === ids[1], `the id of the same props is ${told[0]} and then ${told[1]}`)
   must(ids[0] === undefined || ids[0] !== ids[2], `the props of two variants have one id, ${told[0]}`)
@@ -22,10 +23,21 @@ async function namesPurely(trial: Trial): Promise<string> {
     ids.every((id) => id === undefined || (typeof id === "string" && id !== "")),
     `the ids are ${told.join(", ")}`,
   )
+  mustTellApart(provider, wants, ids)
   if (provider.predict === undefined) return `id ${told[0]}`
   const want = freeze(trial.parse(given))
   must(same(provider.predict(want), provider.predict(want)), "predict gives two answers for the same props")
   return `id ${told[0]}; the same outputs are predicted twice`
+}
+
+/** Two addresses that share an identity are refused: one thing must have the same each time, and two must share none. */
+function mustTellApart(provider: AnyProvider, wants: readonly unknown[], ids: readonly (string | undefined)[]): void {
+  if (provider.identities === undefined) return
+  const given = ["one", "one", "another"] // by a far side that assigns ids
+  const [first = [], again, other = []] = wants.map((want, at) => provider.identities?.(want, ids[at] ?? given[at]))
+  must(same(first, again), `the identities of the same props are ${brief(first)} and then ${brief(again)}`)
+  const shared = first.filter((each) => other.includes(each))
+  must(shared.length === 0, `the props of two variants share the identity ${brief(shared[0])}`)
 }
 
 async function plansPurely(trial: Trial): Promise<string> {
@@ -52,6 +64,8 @@ async function plansPurely(trial: Trial): Promise<string> {
     )
     const expected = what === "absent" || what === "gone" ? "create" : what === "as wanted" ? "none" : undefined
     must(expected === undefined || change.action === expected, `what is ${what} is planned as ${brief(change)}`)
+    const predict = (): unknown => provider.predict?.(question[0], freeze(question[1]) as Seen<unknown>)
+    must(same(predict(), predict()), `predict gives two answers for what is ${what}`)
     told.push(`${what}: ${change.action}`)
   }
   must((await world.calls?.()) === calls, "plan made a call to the far side")

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto"
 import type { Key, Seen } from "../provider.ts"
 import { must, needs } from "./broken.ts"
 import { brief, differing } from "./compare.ts"
@@ -9,6 +10,7 @@ import type { Trial } from "./trial.ts"
 export const readRules: readonly Rule[] = [
   { name: "a read before a create says absent, and after it gives what the create gave", look: seesWhatWasMade },
   { name: "every key gets an answer", look: answersAll },
+  { name: "a read and a plan change nothing", look: changesNothing },
   { name: "1,000 keys take a bounded number of calls", look: takesFewCalls },
   { name: "outputs fit the schema", look: fitsSchema },
 ]
@@ -70,25 +72,77 @@ async function keysAround(
   }
 }
 
+/** Asked with other props than a thing has, it could be tempted to bring the thing to them. */
+async function changesNothing(trial: Trial): Promise<string> {
+  const far = await trial.far()
+  const given = trial.fresh()
+  const made = await far.create(await far.want(given))
+  const changed = trial.world.change(given as never)
+  const unmade = trial.fresh()
+  const runs = trial.runs()
+  const count = await trial.count()
+  // Without props, so that this look itself can tempt nobody.
+  const look = async (): Promise<Seen<unknown> | undefined> =>
+    (await far.read([far.keyOf(made, true)])).get(made.address as never)
+  const before = await look()
+  await far.readMade({ ...made, want: await far.want(changed) })
+  await far.read([{ ...far.keyOf(made, true), open: [randomUUID()] }])
+  await runs.plan([changed, unmade])
+  await runs.plan([changed, unmade], { adopt: true })
+  const after = await look()
+  const things = await trial.count()
+  must(things === count, `${count} things were there, and after a read and a plan ${things}`)
+  must(before !== undefined && "outputs" in before, () => `what was just made is read as ${brief(before)}`)
+  must(after !== undefined && "outputs" in after, () => `after a read and a plan it is read as ${brief(after)}`)
+  const moved = differing(before.outputs, after.outputs, trial.provider.volatile)
+  must(
+    moved.length === 0,
+    () => `a read or a plan changed ${moved.join(", ")}: ${words(after)}, before ${words(before)}`,
+  )
+  await far.delete(made, after)
+  return "read with other props, and planned: as many things as before, and as they were"
+}
+
 async function takesFewCalls(trial: Trial): Promise<string> {
   const { world, options } = trial
   needs(world.calls, "its world does not count calls")
   const callsMax = options.callsMax ?? 50
   const far = await trial.far()
-  const keys = await Promise.all(Array.from({ length: 1_000 }, (_, at) => keyOf(trial, far, at)))
+  const { keys, made } = await manyKeys(trial, far, callsMax)
   const before = await world.calls()
   const answers = await far.read(keys)
   const calls = (await world.calls()) - before
   const silent = keys.filter(({ address }) => !answers.has(address)).length
   must(silent === 0, `${silent} of 1,000 keys got no answer`)
+  for (const each of made) await far.delete(each, answers.get(each.address as never) as Seen<unknown>)
   must(calls <= callsMax, `a read of 1,000 keys took ${calls} calls, and may take ${callsMax}`)
   return `1,000 keys in ${calls} calls`
 }
 
-async function keyOf(trial: Trial, far: Far, at: number): Promise<Key<unknown, unknown>> {
-  const want = await far.want(trial.fresh())
-  const id = trial.provider.id(want)
-  return { address: `conforms[${at}]` as never, want, ...(id === undefined ? {} : { id }) }
+/**
+ * Keys with ids that the far side knows or may know: without one, a kind whose ids are assigned there has nothing to ask. Of such
+ * a kind more things are made than calls are allowed, so that one call for each of them is seen.
+ */
+async function manyKeys(
+  trial: Trial,
+  far: Far,
+  callsMax: number,
+): Promise<{
+  readonly keys: readonly Key<unknown, unknown>[]
+  readonly made: readonly Awaited<ReturnType<Far["create"]>>[]
+}> {
+  const numbers = Array.from({ length: 1_000 }, (_, at) => at)
+  const made: Awaited<ReturnType<Far["create"]>>[] = []
+  if (trial.provider.id(await far.want(trial.fresh())) === undefined)
+    for (let at = 0; at < callsMax + 10; at += 1) made.push(await far.create(await far.want(trial.fresh())))
+  const keys = numbers.map(async (at): Promise<Key<unknown, unknown>> => {
+    const one = made[at % made.length]
+    if (one !== undefined)
+      return { ...far.keyOf(one), address: at < made.length ? one.address : `conforms[${at}]` } as never
+    const want = await far.want(trial.fresh())
+    return { address: `conforms[${at}]` as never, want, id: trial.provider.id(want) as string }
+  })
+  return { keys: await Promise.all(keys), made }
 }
 
 async function fitsSchema(trial: Trial): Promise<string> {

@@ -32,6 +32,7 @@ async function givesNoSecret(trial: Trial): Promise<string> {
     plan: [trial.provider.plan(want, { absent: true }, undefined), update],
     id: made.id,
     progress: far.told,
+    log: far.logged,
   }
   for (const [from, value] of Object.entries(handed)) mustHide(trial, value, from)
   await far.delete(made, seen)

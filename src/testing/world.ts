@@ -30,6 +30,10 @@ export interface World<P extends AnyProvider = AnyProvider> {
   calls?(): number | Promise<number>
   /** Makes a thing under the id of these props, as somebody would who does not know Fettle. */
   foreign?(props: z.output<P["props"]>): unknown
+  /** Changes or removes the thing of these props on the far side, as somebody would who does not know Fettle. */
+  disturb?(props: z.output<P["props"]>): unknown
+  /** From now on nothing can be read there, until what it gives is called. */
+  breakReads?(): (() => unknown) | Promise<() => unknown>
   /** Props that fit the schema and that the far side refuses. */
   refused?(variant: number): GivenProps<P>
   /** Values that `secret.env(NAME)` of the props finds, by name. Every sink is searched for them. */

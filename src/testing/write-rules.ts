@@ -41,7 +41,7 @@ async function updates(trial: Trial): Promise<string> {
   const given = trial.fresh()
   const made = await far.create(await far.want(given))
   const want = await far.want(trial.world.change(given as never))
-  const seen = await far.readMade(made)
+  const seen = await far.readMade(made, want)
   const change = trial.provider.plan(want, seen, lastOf(made)) as Change<Record<string, unknown>>
   must(change.action === "update" || change.action === "replace", `other props are planned as ${brief(change)}`)
   must(change.props.length > 0, "the change names no prop that differs")
@@ -65,21 +65,40 @@ async function replaced(far: Far, made: Made): Promise<string> {
   return "this change replaces the thing: see the rule about applying it"
 }
 
+/** Without a read and from one; of a create, and of an update of what it made. */
 async function predictsTruly(trial: Trial): Promise<string> {
   const { provider } = trial
   needs(provider.predict, "the kind predicts nothing")
   const far = await trial.far()
-  const want = await far.want(trial.fresh())
-  const predicted = provider.predict(want) as Record<string, unknown>
+  const given = trial.fresh()
+  const want = await far.want(given)
+  const address = `conforms[${randomUUID()}]`
+  const seen = await far.readNew(want, address)
+  const made = await far.create(want, { address, seen })
+  const told = [...mustBe(provider.predict(want), made.outputs), ...mustBe(provider.predict(want, seen), made.outputs)]
+  const changed = await far.want(trial.world.change(given as never))
+  const now = await far.readMade(made, changed)
+  const change = provider.plan(changed, now, lastOf(made)) as Change<Record<string, unknown>>
+  let last = made
+  if (change.action === "update") {
+    const result = await far.change("ensure", changed, change, { address, seen: now, last: made })
+    if ("failed" in result) throw result.failed
+    last = { ...made, want: changed, outputs: "outputs" in result ? result.outputs : undefined }
+    told.push(...mustBe(provider.predict(changed, now), last.outputs))
+  }
+  await far.delete(last, await far.readMade(last))
+  return `${[...new Set(told)].join(", ") || "nothing"}, as predicted`
+}
+
+/** Gives the names of what was predicted. @throws Broken where a change gave something else */
+function mustBe(predicted: unknown, outputs: unknown): readonly string[] {
   must(typeof predicted === "object" && predicted !== null, `predict gives ${brief(predicted)}`)
-  const made = await far.create(want)
-  const given = made.outputs as Record<string, unknown>
-  const wrong = Object.keys(predicted).filter((key) => differing({ it: predicted[key] }, { it: given[key] }).length > 0)
+  const [told, given] = [predicted as Record<string, unknown>, outputs as Record<string, unknown>]
+  const wrong = Object.keys(told).filter((key) => differing({ it: told[key] }, { it: given[key] }).length > 0)
   must(wrong.length === 0, () =>
-    wrong.map((key) => `${key} was predicted as ${brief(predicted[key])} and is ${brief(given[key])}`).join("; "),
+    wrong.map((key) => `${key} was predicted as ${brief(told[key])} and is ${brief(given[key])}`).join("; "),
   )
-  await far.delete(made, await far.readMade(made))
-  return `${Object.keys(predicted).join(", ") || "nothing"}, as predicted`
+  return Object.keys(told)
 }
 
 async function deletesTwice(trial: Trial): Promise<string> {

@@ -1,5 +1,7 @@
 import type { Verdict } from "../program/check.ts"
+import type { Show } from "./expectation.ts"
 import type { LocalTools } from "./tools.ts"
+import type { Where } from "./where.ts"
 
 /** Measured values, with units in their names. */
 export type Measured = Readonly<Record<string, string | number | boolean>>
@@ -28,11 +30,21 @@ export interface Question {
   readonly signal: AbortSignal
   /** Time for this question. */
   readonly limitMs: number
+  /** Of the place it is asked from. */
   readonly tools: LocalTools
+  readonly where: Where
   /** Kept between the questions of one check. */
   readonly memory: Map<string, unknown>
+  /** Quotes a value in evidence. What comes from the target must stand there through it alone: it may hold secrets. */
+  readonly show: Show
+  /** Text without the secrets that are known by now: before anything is cut out of it. */
+  hide(text: string): string
   /** Says how far it has come: the evidence where the time runs out. */
   at(words: string): void
+  /** Stops the clock: from here on it waits for something of ours. Too long a wait is inconclusive. */
+  waits(words: string): void
+  /** Lets the clock go on. With words it is our own work that goes on, and to run out of time in it is inconclusive. */
+  goesOn(ours?: string): void
 }
 
 /** Knows one type of probe. */

@@ -10,6 +10,7 @@ import { openSettings } from "./open-settings.ts"
 import { type Ask, prepare } from "./question.ts"
 import { cancelled } from "./task-run.ts"
 import { LONGEST_MS, type LocalTools } from "./tools.ts"
+import { standpointOf } from "./where.ts"
 
 type CheckProps = z.output<typeof checkProps>
 
@@ -36,7 +37,7 @@ export const checkProvider: Provider<typeof checkProps, typeof checkOutputs, Loc
   id: () => undefined,
   read: async (keys) => new Map(keys.map((key) => [key.address, lastOf(key)])),
   plan: () => ({ action: "check", because: "asked at every apply" }),
-  ensure: (want, _seen, _change, call) => ask(want, call),
+  ensure: (want, _seen, _change, call) => askCheck(want, call),
   delete: async () => {},
 })
 
@@ -45,11 +46,20 @@ function lastOf({ last }: Key<CheckProps, CheckOutputs> & { readonly address: Ad
   return last === undefined ? { absent: true } : { outputs: last.outputs }
 }
 
-/** @throws FettleError `CANCELLED`; all else is a verdict */
-async function ask(want: CheckProps, call: Write<LocalTools>): Promise<CheckOutputs> {
+/**
+ * Asks one check, with its waits.
+ * @throws FettleError `CANCELLED`; all else is a verdict
+ */
+export async function askCheck(want: CheckProps, call: Write<LocalTools>): Promise<CheckOutputs> {
   const started = performance.now()
-  const { settings, hide } = openSettings(want.probe, (secret) => call.reveal(secret))
-  const question = told(await prepare(settings, call), hide, call)
+  const { settings, hide: hideOpened } = openSettings(
+    want.probe,
+    (secret) => call.reveal(secret),
+    (name, value) => call.secret(name, value),
+  )
+  const hide = (text: string): string => hideOpened(call.hide?.(text) ?? text)
+  const standpoint = await standpointOf(want.on, call)
+  const question = told(await prepare(settings, { ...standpoint, signal: call.signal, hide }), hide, call)
   const asked = await untilCancelled(() => askUntil(question, timingOf(want), call.signal), call.signal)
   const { verdict, measured = {} } = asked.answer
   return {

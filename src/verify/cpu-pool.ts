@@ -8,6 +8,8 @@ interface Pending {
   readonly job: Job
   readonly done: (value: unknown) => void
   readonly failed: (error: unknown) => void
+  /** The call begins on its thread. */
+  readonly begun: () => void
 }
 
 /** Our own ending: the sources run as they are, the package as JavaScript. */
@@ -35,7 +37,7 @@ export class CpuPool {
   }
 
   /** Does one job. Aborting the signal takes it out of the line, or ends its thread: nothing else stops a loop. */
-  run(job: Job, signal?: AbortSignal): Promise<unknown> {
+  run(job: Job, signal?: AbortSignal, begun: () => void = () => {}): Promise<unknown> {
     return new Promise((resolve, reject) => {
       let stop = (): void => {}
       const settle = (end: () => void): void => {
@@ -46,6 +48,7 @@ export class CpuPool {
         job,
         done: (value) => settle(() => resolve(value)),
         failed: (error) => settle(() => reject(error)),
+        begun,
       }
       if (signal?.aborted === true) return reject(signal.reason)
       stop = onAbort(signal, (reason) => this.#abandon(pending, reason))
@@ -90,6 +93,10 @@ export class CpuPool {
   #answered(worker: Worker, reply: Reply): void {
     const pending = this.#busy.get(worker)
     if (pending === undefined) return
+    if ("begun" in reply) {
+      pending.begun()
+      return
+    }
     this.#free(worker)
     if ("value" in reply) pending.done(reply.value)
     else if ("thrown" in reply) pending.failed(asError(reply.thrown))

@@ -5,9 +5,15 @@ export interface Job {
   readonly file: string
   readonly fn: string
   readonly args: readonly unknown[]
+  /** Says when the call begins: with the module loaded. */
+  readonly tells?: boolean
 }
 
-export type Reply = { readonly value: unknown } | { readonly thrown: Thrown } | { readonly unusable: string }
+export type Reply =
+  | { readonly begun: true }
+  | { readonly value: unknown }
+  | { readonly thrown: Thrown }
+  | { readonly unusable: string }
 
 /** An error as data: structured clone alone would lose its class name, its code and its other fields. */
 export interface Thrown {
@@ -32,11 +38,12 @@ parentPort?.on("message", async (job: Job) => {
   }
 })
 
-async function work({ file, fn, args }: Job): Promise<Reply> {
+async function work({ file, fn, args, tells }: Job): Promise<Reply> {
   try {
     const module = (await import(file)) as Record<string, unknown>
     const call = module[fn]
     if (typeof call !== "function") return { unusable: `${file} exports no function ${fn}` }
+    if (tells === true) parentPort?.postMessage({ begun: true } satisfies Reply)
     return { value: await call(...args) }
   } catch (error) {
     return { thrown: asThrown(error, CAUSES_MAX) }

@@ -1,6 +1,8 @@
 import { expect, test } from "vitest"
 import type { ExpectedData } from "../program/probe-settings.ts"
-import { at, fault } from "./expectation.ts"
+import { at, fault, shown } from "./expectation.ts"
+
+const show = (value: unknown): string => shown(value, (text) => text)
 
 test.each<[unknown, ExpectedData]>([
   [200, 200],
@@ -17,7 +19,7 @@ test.each<[unknown, ExpectedData]>([
   [0, { exists: true }],
   [undefined, { not: 1 }],
 ])("%j is as expected: %j", (value, expected) => {
-  expect(fault("it", value, expected)).toBeUndefined()
+  expect(fault("it", value, expected, show)).toBeUndefined()
 })
 
 test.each<[unknown, ExpectedData, string]>([
@@ -33,11 +35,11 @@ test.each<[unknown, ExpectedData, string]>([
   ["a", { not: "a", matches: { regex: "b", flags: "i" } }, 'it is "a", expected not "a" and to match /b/i'],
   [{ a: 1 }, { equals: { a: 2 } }, 'it is {"a":1}, expected {"a":2}'],
 ])("%j is not %j", (value, expected, words) => {
-  expect(fault("it", value, expected)).toBe(words)
+  expect(fault("it", value, expected, show)).toBe(words)
 })
 
 test("a long value is cut", () => {
-  expect(fault("it", "x".repeat(9_999), "y")?.length).toBeLessThan(200)
+  expect(fault("it", "x".repeat(9_999), "y", show)?.length).toBeLessThan(200)
 })
 
 test.each<[string, unknown]>([

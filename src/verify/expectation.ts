@@ -5,22 +5,21 @@ import type { ExpectedData } from "../program/probe-settings.ts"
 /** Longest value quoted in evidence, in characters. */
 const SHOWN_MAX = 120
 
+/** Quotes a value in evidence: a short line without secrets. */
+export type Show = (value: unknown) => string
+
 /**
  * What is wrong with a value, in words; undefined where it is as expected.
- * @example fault("status", 500, { min: 200, max: 299 }) // "status is 500, expected 200 to 299"
+ * @example fault("status", 500, { min: 200, max: 299 }, show) // "status is 500, expected 200 to 299"
  */
-export function fault(name: string, value: unknown, expected: ExpectedData): string | undefined {
-  if (holds(value, expected)) return undefined
-  const is = value === undefined ? "is missing" : `is ${shown(value)}`
-  return `${name} ${is}, expected ${inWords(expected)}`
+export function fault(name: string, value: unknown, expected: ExpectedData, show: Show): string | undefined {
+  return holds(value, expected) ? undefined : unfulfilled(name, value, expected, show)
 }
 
-/** What is wrong with the parts of a value, by path. */
-export function faults(
-  value: unknown,
-  expected: Readonly<Record<string, ExpectedData>>,
-): readonly (string | undefined)[] {
-  return Object.entries(expected).map(([path, each]) => fault(path, at(value, path), each))
+/** The same, where it is known that the value is not as expected. */
+export function unfulfilled(name: string, value: unknown, expected: ExpectedData, show: Show): string {
+  const is = value === undefined ? "is missing" : `is ${show(value)}`
+  return `${name} ${is}, expected ${inWords(expected, show)}`
 }
 
 /**
@@ -39,7 +38,8 @@ export function at(value: unknown, path: string): unknown {
 
 type Rules = Extract<ExpectedData, { readonly exists?: unknown }>
 
-function holds(value: unknown, expected: ExpectedData): boolean {
+/** Whether a value is as expected. */
+export function holds(value: unknown, expected: ExpectedData): boolean {
   if (!isPlain(expected)) return value === expected
   if (isPattern(expected)) return matches(value, expected)
   const { exists, equals, not, min, max, contains, matches: like } = expected as Rules
@@ -81,24 +81,25 @@ function includes(value: unknown, part: string): boolean {
   return Array.isArray(value) && value.includes(part)
 }
 
-function inWords(expected: ExpectedData): string {
-  if (!isPlain(expected)) return shown(expected)
+function inWords(expected: ExpectedData, show: Show): string {
+  if (!isPlain(expected)) return show(expected)
   if (isPattern(expected)) return `to match /${expected.regex}/${expected.flags}`
   const { exists, equals, not, min, max, contains, matches: like } = expected as Rules
   const words: string[] = []
   if (exists !== undefined) words.push(exists ? "to be there" : "not to be there")
-  if (equals !== undefined) words.push(shown(equals))
-  if (not !== undefined) words.push(`not ${shown(not)}`)
+  if (equals !== undefined) words.push(show(equals))
+  if (not !== undefined) words.push(`not ${show(not)}`)
   if (min !== undefined && max !== undefined) words.push(`${min} to ${max}`)
   else if (min !== undefined) words.push(`at least ${min}`)
   else if (max !== undefined) words.push(`at most ${max}`)
-  if (contains !== undefined) words.push(`to contain ${shown(contains)}`)
+  if (contains !== undefined) words.push(`to contain ${show(contains)}`)
   if (like !== undefined) words.push(`to match /${like.regex}/${like.flags}`)
   return words.join(" and ")
 }
 
-/** A value as one short line. */
-export function shown(value: unknown): string {
-  const text = value instanceof Uint8Array ? `${value.length} bytes` : (JSON.stringify(value) ?? "nothing")
-  return text.length <= SHOWN_MAX ? text : `${text.slice(0, SHOWN_MAX)}… (${text.length} characters)`
+/** A value as one short line. Secrets are hidden before it is cut: what the cut leaves of one nobody would know again. */
+export function shown(value: unknown, hide: (text: string) => string): string {
+  const whole = value instanceof Uint8Array ? `${value.length} bytes` : (JSON.stringify(value) ?? "nothing")
+  const text = hide(whole)
+  return text.length <= SHOWN_MAX ? text : `${text.slice(0, SHOWN_MAX)}… (${whole.length} characters)`
 }

@@ -1,11 +1,11 @@
 import { causeText } from "../errors.ts"
 import { follow, onAbort } from "../policies/signals.ts"
-import { startTimer } from "../policies/timer.ts"
 import { isPlain } from "../program/output.ts"
 import { type ProbeName, type ProbeSettings, probeSchemas } from "../program/probe-settings.ts"
-import type { Write } from "../provider.ts"
 import { type Answer, type Asker, inconclusive } from "./answer.ts"
-import type { LocalTools } from "./tools.ts"
+import { Clock } from "./clock.ts"
+import { shown } from "./expectation.ts"
+import type { Standpoint } from "./where.ts"
 
 type Askers = { readonly [N in ProbeName]: () => Promise<Asker<ProbeSettings<N>>> }
 
@@ -13,6 +13,7 @@ type Askers = { readonly [N in ProbeName]: () => Promise<Asker<ProbeSettings<N>>
 const askers: Askers = {
   http: async () => (await import("./probes/http.ts")).http,
   tcp: async () => (await import("./probes/tcp.ts")).tcp,
+  dns: async () => (await import("./probes/dns.ts")).dns,
   command: async () => (await import("./probes/command.ts")).command,
   file: async () => (await import("./probes/file.ts")).file,
   log: async () => (await import("./probes/log.ts")).log,
@@ -20,11 +21,18 @@ const askers: Askers = {
   process: async () => (await import("./probes/process.ts")).process,
 }
 
+/** What a question is put with. */
+interface Asking extends Standpoint {
+  readonly signal: AbortSignal
+  /** Text without the secrets that are known by now. */
+  hide(text: string): string
+}
+
 /** Puts a question once, in at most `limitMs`. */
 export type Ask = (limitMs: number | undefined) => Promise<Answer>
 
 /** Makes a question of the settings of a probe. What is wrong with them is an answer: "inconclusive", and lasting. */
-export async function prepare(settings: unknown, call: Pick<Write<LocalTools>, "connection" | "signal">): Promise<Ask> {
+export async function prepare(settings: unknown, call: Asking): Promise<Ask> {
   const name = isPlain(settings) ? settings.probe : undefined
   if (typeof name !== "string" || !Object.hasOwn(probeSchemas, name))
     return unaskable(`there is no probe ${JSON.stringify(name)}; there are ${Object.keys(probeSchemas).join(", ")}`)
@@ -46,35 +54,30 @@ function unaskable(evidence: string): Ask {
 function asking(
   asker: Asker<unknown>,
   settings: { readonly timeoutMs?: number | undefined },
-  { connection, signal }: Pick<Write<LocalTools>, "connection" | "signal">,
+  { tools, where, signal, hide }: Asking,
 ): Ask {
   const memory = new Map<string, unknown>()
   const ownMs = settings.timeoutMs ?? asker.timeoutMs
   return async (limitMs = ownMs) => {
     const timeMs = Math.ceil(Math.min(limitMs, ownMs))
     const { controller, release } = follow([signal])
-    let stage = ""
+    const clock = new Clock(timeMs, asker.late)
     const question = {
       signal: controller.signal,
       limitMs: timeMs,
-      tools: connection,
+      tools,
+      where,
       memory,
-      at: (words: string) => (stage = words),
+      hide,
+      show: (value: unknown) => shown(value, hide),
+      at: (words: string) => clock.at(words),
+      waits: (words: string) => clock.waits(words),
+      goesOn: (ours?: string) => clock.goesOn(ours),
     }
-    const ends: (() => void)[] = [release, () => controller.abort()]
+    const ends: (() => void)[] = [release, () => clock.stop(), () => controller.abort()]
     try {
-      const late = new Promise<Answer>((resolve, reject) => {
-        ends.push(
-          startTimer(timeMs, () =>
-            resolve({
-              verdict: asker.late,
-              evidence: `no answer within ${timeMs} ms${stage === "" ? "" : ` (${stage})`}`,
-            }),
-          ),
-        )
-        ends.push(onAbort(signal, reject))
-      })
-      return await Promise.race([answerOf(asker, settings, question), late])
+      const cancelled = new Promise<never>((_, reject) => ends.push(onAbort(signal, reject)))
+      return await Promise.race([answerOf(asker, settings, question), clock.late, cancelled])
     } finally {
       for (const end of ends) end()
     }

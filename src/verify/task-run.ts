@@ -2,7 +2,7 @@ import { causeText, FettleError } from "../errors.ts"
 import { follow, onAbort } from "../policies/signals.ts"
 import { startTimer } from "../policies/timer.ts"
 import type { TaskCall, TaskFunction, TaskProps } from "../program/task.ts"
-import type { Write } from "../provider.ts"
+import type { Json, Write } from "../provider.ts"
 import { Secret } from "../secrets/secret.ts"
 import { FileHasher } from "./hash-files.ts"
 import { asJson } from "./json-value.ts"
@@ -33,8 +33,9 @@ export async function runTask(
   const before = await observe(want, base, new FileHasher(call.signal), call.signal)
   const started = performance.now()
   const { run } = want
+  const marked = remembering(call)
   const result =
-    typeof run === "function" ? await callFunction(run, want, base, call) : await runCommand(run, want, base, call)
+    typeof run === "function" ? await callFunction(run, want, base, marked) : await runCommand(run, want, base, marked)
   const durationMs = Math.round(performance.now() - started)
   const after = await observe({ ...want, files: [] }, base, new FileHasher(call.signal), call.signal)
   if (after.missing.length > 0)
@@ -46,6 +47,30 @@ export async function runTask(
     )
   const outputs = { result, inputsHash: before.inputsHash, outputsHash: after.outputsHash, durationMs }
   return { outputs, files: { inputs: before.files.inputs, outputs: after.files.outputs } }
+}
+
+/**
+ * The same call, and each command that it starts stands with the intent in the journal: it lives on when Fettle is killed, and
+ * must have ended before the next run begins it anew. Where that cannot be written the command is stopped.
+ */
+function remembering(call: Call): Call {
+  const marks: Json[] = []
+  const run: LocalTools["run"] = async (command, options = {}) => {
+    const { controller, release } = follow([options.signal])
+    let written: Promise<void> = Promise.resolve()
+    const onStart = (mark: Json): void => {
+      marks.push(mark)
+      written = call.progress({ commands: [...marks] })
+      written.catch((thrown: unknown) => controller.abort(thrown))
+    }
+    try {
+      return await call.connection.run(command, { ...options, signal: controller.signal, onStart })
+    } finally {
+      release()
+      await written
+    }
+  }
+  return { ...call, connection: { ...call.connection, run } }
 }
 
 async function runCommand(words: readonly unknown[], want: TaskProps, base: string, call: Call): Promise<string> {
@@ -62,7 +87,9 @@ async function runCommand(words: readonly unknown[], want: TaskProps, base: stri
   const ended = { ...raw, stdout: hide(raw.stdout), stderr: hide(raw.stderr) }
   if (ended.timedOut)
     throw failed(
-      `it was stopped after ${seconds(ended.durationMs)}, its limit`,
+      `it was stopped after ${seconds(options.timeoutMs)}, its limit${
+        ended.durationMs > 2 * options.timeoutMs ? `; it was gone ${seconds(ended.durationMs)} after its start` : ""
+      }`,
       facts(ended),
       undefined,
       "see why it hangs; raise timeoutMs of the task if it is merely slow",
@@ -81,12 +108,12 @@ async function started(command: readonly string[], options: RunOptions, call: Ca
     })
   } catch (error) {
     if (call.signal.aborted) throw cancelled(call.signal)
-    throw failed(
-      `it could not be started: ${causeText(error)}`,
-      { notMade: true },
-      error,
-      "install the command, or correct its name; PATH is what fettle was started with",
-    )
+    if (error instanceof FettleError && error.code !== "COMMAND_FAILED") throw error
+    const words = causeText(error)
+    const next = /\bENOENT\b/.test(words)
+      ? "install the command, or correct its name; PATH is what fettle was started with"
+      : "correct the command or the rights of its file"
+    throw failed(words, { notMade: true }, error, next)
   }
 }
 

@@ -1,3 +1,4 @@
+import { posix } from "node:path"
 import { asFettleError } from "../errors.ts"
 import type { Address } from "../program/address.ts"
 import { TASK_KIND, type TaskProps, taskOutputs, taskProps } from "../program/task.ts"
@@ -19,6 +20,7 @@ export const taskProvider: Provider<typeof taskProps, typeof taskOutputs, LocalT
   kind: TASK_KIND,
   leavesNothing: true,
   followsNeeds: true,
+  makesHere: ({ outputs, cwd }) => (outputs.length === 0 ? undefined : outputs.map((path) => inFolder(cwd, path))),
   carry: taskCarry,
   version: 1,
   about: "Work done once per change of its inputs.",
@@ -41,6 +43,11 @@ export const taskProvider: Provider<typeof taskProps, typeof taskOutputs, LocalT
   delete: async () => {},
 })
 
+/** A path as the task means it, from the folder of the program where it is relative. */
+function inFolder(folder: string | undefined, path: string): string {
+  return folder === undefined || posix.isAbsolute(path) ? path : posix.join(folder, path)
+}
+
 const carried = new WeakMap<object, TaskFiles>()
 
 /** What is to be remembered beside the outputs that `ensure` gave: which file held what, so that a plan can name it. */
@@ -60,14 +67,15 @@ async function readTasks(
   return new Map(answers)
 }
 
-/** A task that never ran has nothing to be seen. */
+/** A task that never ran has nothing to be seen, and so has one that was cut off and left the program. */
 async function readTask(
   { want, last, open }: TaskKey,
   hasher: FileHasher,
   call: Read<LocalTools>,
 ): Promise<Seen<TaskOutputs>> {
   if (last === undefined) return { absent: true }
-  if (want === undefined) return { outputs: last.outputs }
+  if (want === undefined)
+    return taskOutputs.safeParse(last.outputs).success ? { outputs: last.outputs } : { absent: true }
   try {
     const now = await observe(want, baseOf(want, call.connection.cwd), hasher, call.signal)
     return seenOf(now, last, (open ?? []).length > 0)

@@ -1,3 +1,5 @@
+import type { Json } from "../provider.ts"
+
 export interface RunOptions {
   readonly cwd?: string
   /** The whole environment of the command: nothing is inherited. */
@@ -5,16 +7,23 @@ export interface RunOptions {
   readonly input?: string
   readonly timeoutMs?: number
   readonly signal?: AbortSignal
+  /** Told what the command is known by as soon as it runs, for `end` of a later run; not called where it has ended already. */
+  readonly onStart?: (mark: Json) => void
   /** Called with what the command prints, as it comes. */
   readonly onOutput?: (text: string, stream: "stdout" | "stderr") => void
   /** False: a bad exit code is a result like any other. Default true. */
   readonly check?: boolean
+  /** Hides secrets in the output that an error shows, before it is cut. */
+  readonly hide?: (text: string) => string
 }
+
+/** Bytes kept of the end of each stream of a command: a screenful for a person would be far less, a flood far more. */
+export const CAPTURED_BYTES = 1 << 20
 
 export interface RunResult {
   /** Not 0 either where a signal ended it. */
   readonly exitCode: number
-  /** The ends of what it wrote. */
+  /** The ends of what it wrote, at most `CAPTURED_BYTES` of each. */
   readonly stdout: string
   readonly stderr: string
   readonly durationMs: number
@@ -27,6 +36,8 @@ export type Run = (command: readonly string[], options?: RunOptions) => Promise<
 /** What tasks and checks work with on this machine: passed in, so that they reach for nothing. */
 export interface LocalTools {
   readonly run: Run
+  /** Ends what a run that was killed left running; false where nothing of it was left. */
+  readonly end: (mark: Json) => Promise<boolean>
   /** Folder of the program: relative paths of tasks and probes start here. */
   readonly cwd: string
   /** PATH, HOME, TMPDIR and LANG: all of our environment that commands get. */

@@ -63,7 +63,7 @@ export interface Place {
 }
 
 /** Makes a folder with a program of test/cli/programs as `fettle.ts`; kept where the test fails. */
-export function place(program?: "notes" | "orders"): Place {
+export function place(program?: "notes" | "orders" | "prompted"): Place {
   const folder = mkdtempSync(join(tmpdir(), "fettle-cli-"))
   const path = (name: string): string => join(folder, name)
   onTestFinished(({ task }) => {

@@ -163,6 +163,39 @@ test("checks: 3 where one says no, and verify changes nothing", async () => {
   expect(user.read("n0.txt")).toBe("drifted")
 })
 
+test("verify --target asks only what is named and what it needs; where that is no check, it says so", async () => {
+  const user = place()
+  user.write(
+    "fettle.ts",
+    `
+import { check, command, group, program, task } from "fettle"
+export default program("asks", {}, () => {
+  const asks = (name, after = []) => check(name, command.succeeds(["sh", "-c", "echo " + name + " >> asked"]), { after })
+  const first = group("g", () => asks("first"))
+  asks("second", [first])
+  asks("third")
+  task("alone", { run: ["true"] })
+})
+`,
+  )
+  const asked = async (...args: string[]): Promise<readonly string[]> => {
+    user.write("asked", "")
+    expect(await user.fettle(["verify", ...args])).toMatchObject({ code: 0 })
+    return user.read("asked").split("\n").filter(Boolean)
+  }
+  expect([...(await asked())].sort()).toEqual(["first", "second", "third"])
+  expect(await asked("--target", "fettle.check[third]")).toEqual(["third"])
+  expect(await asked("--target", "fettle.check[second]")).toEqual(["first", "second"])
+  expect(await user.fettle(["verify", "--target", "fettle.check[no]"])).toMatchObject({
+    code: 1,
+    text: expect.stringContaining("TARGET_UNKNOWN"),
+  })
+  expect(await user.fettle(["verify", "--target", "fettle.task[alone]"])).toMatchObject({
+    code: 1,
+    text: expect.stringMatching(/TARGET_UNKNOWN[\s\S]*fettle\.task\[alone\] is no check and needs none/),
+  })
+})
+
 test("run TASK runs one task, by name, once per change; --force runs it again", async () => {
   const user = place("notes")
   const args = ["--param", "tasks=true"]
@@ -289,7 +322,7 @@ test("what the program throws later is told with its place, and ends the run", a
   const apply = await user.fettle(["apply", "--yes", "--param", "hold=true"])
   expect(apply).toMatchObject({
     code: 1,
-    stderr: expect.stringMatching(/PROGRAM_THREW[\s\S]*RangeError: too late[\s\S]*fettle\.ts:\d+/),
+    text: expect.stringMatching(/STRAY_ERROR[\s\S]*RangeError: too late[\s\S]*fettle\.ts:\d+[\s\S]*\nFailed /),
   })
   user.write("fettle.ts", user.read("fettle.ts").replace(/\nsetTimeout\(\(\)[\s\S]*$/, ""))
   expect(await user.fettle(["apply", "--yes"])).toMatchObject({ code: 0 })

@@ -1,5 +1,6 @@
 import { join } from "node:path"
 import { group, type Output, program, resource, secret, task, text } from "fettle"
+import { provider } from "fettle/provider"
 import { expect, test } from "vitest"
 import { changesOf, outcomesOf, runsIn, testFolder } from "../support/runs.ts"
 import { thing, world } from "../support/world.ts"
@@ -146,6 +147,56 @@ test("replaces in both orders", async () => {
   expect(changesOf(await apply(sized(2, "b")))).toEqual([])
 })
 
+test("what used a replaced thing leaves before it does", async () => {
+  const folder = testFolder()
+  const far = world(join(folder, "world"))
+  const { apply } = runsIn(folder)
+  const chain = (version: number, fails?: string) =>
+    program("chain", {}, () => {
+      const a = resource(thing, "a", { folder: far.folder, name: `a${version}` })
+      const user = { folder: far.folder, name: `user${version}`, value: text`of ${a.serial}` }
+      resource(thing, "user", fails === undefined ? user : { ...user, fails })
+    })
+  await apply(chain(1))
+  const stuck = await apply(chain(2, "it does not come up"))
+  expect(outcomesOf(stuck)).toEqual([
+    "done replace test.thing[a]",
+    "maybe replace test.thing[user]",
+    expect.stringMatching(/^skipped delete test.thing\[a\] /),
+  ])
+  expect(far.names()).toEqual(["a1", "a2", "user1"])
+  const removed = ["user", "a"].map((name) => expect.stringMatching(`^done delete test.thing\\[${name}\\] `))
+  expect(outcomesOf(await apply(chain(2)))).toEqual(["done replace test.thing[user]", ...removed])
+  expect(far.names()).toEqual(["a2", "user2"])
+  expect(outcomesOf(await apply(chain(3)))).toEqual([
+    "done replace test.thing[a]",
+    "done replace test.thing[user]",
+    ...removed,
+  ])
+  expect(far.names()).toEqual(["a3", "user3"])
+})
+
+test("two that swap their ids, while the far side has lost both, keep what they get", async () => {
+  const folder = testFolder()
+  const far = world(join(folder, "world"))
+  const { plan, apply } = runsIn(folder)
+  const pair = (a: string, b: string) =>
+    program("pair", {}, () => {
+      resource(thing, "a", { folder: far.folder, name: a })
+      resource(thing, "b", { folder: far.folder, name: b })
+    })
+  await apply(pair("x", "y"))
+  for (const name of far.names()) far.remove(name)
+  expect(outcomesOf(await apply(pair("y", "x"))).toSorted()).toEqual([
+    expect.stringMatching(/^done forget test.thing\[a\] /),
+    expect.stringMatching(/^done forget test.thing\[b\] /),
+    "done replace test.thing[a]",
+    "done replace test.thing[b]",
+  ])
+  expect(far.names()).toEqual(["x", "y"])
+  expect(changesOf(await plan(pair("y", "x")))).toEqual([])
+})
+
 test("protect refuses, retain leaves, renamedFrom moves", async () => {
   const folder = testFolder()
   const far = world(join(folder, "world"))
@@ -155,12 +206,89 @@ test("protect refuses, retain leaves, renamedFrom moves", async () => {
   await apply(at("old", { protect: true }))
   const refused = await plan(program("opts", {}, () => {}, { providers: [thing] }))
   expect(refused.plan?.changes[0]).toMatchObject({ action: "blocked", error: { code: "PROTECTED" } })
+  const ahead = await plan(at("new", { renamedFrom: "old", retain: true }))
+  expect(ahead.plan?.changes).toMatchObject([{ action: "move", address: "test.thing[new]", from: "test.thing[old]" }])
+  expect(ahead.exitCode).toBe(2)
   const moved = await apply(at("new", { renamedFrom: "old", retain: true }))
-  expect(moved.outcome).toBe("unchanged")
+  expect(outcomesOf(moved)).toEqual(["done move test.thing[new]"])
+  expect(moved.outcome).toBe("done")
   expect(changesOf(await plan(at("new", { retain: true })))).toEqual([])
   const left = await apply(program("opts", {}, () => {}, { providers: [thing] }))
   expect(changesOf(left)).toEqual(["forget test.thing[new]"])
   expect(far.names()).toEqual(["x"])
+})
+
+test("what a protected thing needs stays with it, however far down", async () => {
+  const folder = testFolder()
+  const far = world(join(folder, "world"))
+  const { apply } = runsIn(folder)
+  const stack = program("stack", {}, () => {
+    const base = resource(thing, "base", { folder: far.folder, name: "base" })
+    const middle = resource(thing, "middle", { folder: far.folder, name: "middle" }, { after: [base] })
+    const top = resource(thing, "top", { folder: far.folder, name: "top" }, { after: [middle], protect: true })
+    resource(thing, "above", { folder: far.folder, name: "above" }, { after: [top] })
+    resource(thing, "free", { folder: far.folder, name: "free" })
+  })
+  await apply(stack)
+  const refused = await apply(stack, { destroy: true })
+  expect(refused.exitCode).toBe(1)
+  expect(far.names()).toEqual(["base", "middle", "top"])
+  const errors = Object.fromEntries(refused.plan?.changes.map((each) => [each.address, each.error?.code]) ?? [])
+  expect(errors).toMatchObject({
+    "test.thing[top]": "PROTECTED",
+    "test.thing[middle]": "STILL_NEEDED",
+    "test.thing[base]": "STILL_NEEDED",
+  })
+  expect(refused.plan?.changes.find((each) => each.address === "test.thing[top]")?.because).toBe(
+    "test.thing[top] is protected and would be destroyed",
+  )
+
+  const aimed = await apply(stack, { destroy: true, targets: ["test.thing[base]"] })
+  expect(aimed.plan?.changes.map((each) => each.error?.code)).toEqual(["STILL_NEEDED"])
+  expect(far.names()).toEqual(["base", "middle", "top"])
+})
+
+test("rows of an older version are brought up, those of a newer one are refused", async () => {
+  const folder = testFolder()
+  const far = world(join(folder, "world"))
+  const { plan, apply } = runsIn(folder)
+  const lasts: unknown[] = []
+  const second = provider({
+    ...thing,
+    version: 2,
+    read: async (keys, call) => {
+      lasts.push(...keys.map((key) => key.last?.props))
+      return thing.read(keys, call)
+    },
+    upgrade: (old, version) => {
+      const { props, outputs } = old as { props: { value: string }; outputs: never }
+      return { props: { ...props, value: `${props.value}, of version ${version}` } as never, outputs }
+    },
+  })
+  const using = (kind: typeof thing) =>
+    program("versions", {}, () => {
+      resource(kind, "a", { folder: far.folder, name: "a", value: "x" })
+      resource(kind, "gone", { folder: far.folder, name: "gone" })
+    })
+  const without = (kind: typeof thing) => program("versions", {}, () => {}, { providers: [kind] })
+  await apply(using(thing))
+  const missing = await plan(using(provider({ ...thing, version: 2 })))
+  expect(missing.plan?.changes.map((each) => each.error?.code)).toEqual(["UPGRADE_MISSING", "UPGRADE_MISSING"])
+
+  expect(await apply(using(second))).toMatchObject({ error: undefined, exitCode: 0 })
+  expect(lasts).toContainEqual(expect.objectContaining({ value: "x, of version 1" }))
+  lasts.length = 0
+  expect((await plan(using(second))).exitCode).toBe(0)
+  expect(lasts).toContainEqual(expect.objectContaining({ value: "x" }))
+
+  for (const older of [using(thing), without(thing)]) {
+    const refused = await apply(older)
+    expect(refused.plan?.changes.map((each) => each.error?.code)).toEqual(["STATE_NEWER", "STATE_NEWER"])
+    expect(refused.exitCode).toBe(1)
+  }
+  expect(far.names()).toEqual(["a", "gone"])
+  expect((await apply(without(second))).exitCode).toBe(0)
+  expect(far.names()).toEqual([])
 })
 
 test("a saved plan is refused when the world moved", async () => {
@@ -253,18 +381,41 @@ test("the text of a secret in a name is refused before anything is written", asy
   expect(far.names()).toEqual([])
 })
 
-test("a kind that lies about what it reads is not called foreign", async () => {
+test.each<readonly [what: string, answer: Record<string, unknown>, words: string]>([
+  [
+    "a wrong type",
+    { outputs: { name: "a", value: "x", size: 1, serial: "one" } },
+    "serial: Invalid input: expected number, received string",
+  ],
+  ["a missing output", { outputs: { name: "a" } }, "value: "],
+  ["no outputs at all", { outputs: undefined }, "outputs: Invalid input: expected object"],
+  [
+    "an id that is no text",
+    { outputs: { name: "a", value: "x", size: 1, serial: 1 }, id: 5 },
+    "(id): expected a text, received number",
+  ],
+])("a kind that lies about what it reads is told so, recorded or not: %s", async (_what, answer, words) => {
   const folder = testFolder()
   const far = world(join(folder, "world"))
-  far.put("a", { name: "a", value: "x", size: 1, serial: 1 })
+  const { plan, apply } = runsIn(folder)
+  const of = (kind: typeof thing) =>
+    program("lies", {}, () => void resource(kind, "a", { folder: far.folder, name: "a", value: "x" }))
   const lying = {
     ...thing,
-    read: async (keys: readonly { address: never }[]) =>
-      new Map(keys.map((key) => [key.address, { outputs: { name: 5 } }])),
+    read: async (keys: readonly { address: never }[]) => new Map(keys.map((key) => [key.address, answer])),
+  } as unknown as typeof thing
+  const blocked = {
+    address: "test.thing[a]",
+    action: "blocked",
+    error: {
+      code: "OUTPUT_WRONG",
+      fact: expect.stringContaining(`test.thing[a]: test.thing read outputs that do not fit its own schema: ${words}`),
+    },
   }
-  const { plan } = runsIn(folder)
-  const planned = await plan(
-    program("lies", {}, () => void resource(lying as never, "a", { folder: far.folder, name: "a" } as never)),
-  )
-  expect(planned.plan?.changes[0]?.error?.code).toBe("OUTPUT_WRONG")
+  expect((await plan(of(lying))).plan?.changes).toMatchObject([blocked])
+  await apply(of(thing))
+  expect((await plan(of(lying))).plan?.changes).toMatchObject([blocked])
+  const left = await apply(program("lies", {}, () => {}, { providers: [lying] }))
+  expect(left.plan?.changes).toMatchObject([blocked])
+  expect(far.names()).toEqual(["a"])
 })

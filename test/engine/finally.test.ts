@@ -2,7 +2,12 @@ import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { group, type Program, program, resource, task } from "fettle"
 import { expect, test } from "vitest"
+import { Finallies } from "../../src/apply/finally.ts"
+import { order } from "../../src/graph/graph.ts"
+import type { Planned } from "../../src/plan/planned.ts"
+import type { Work } from "../../src/plan/work.ts"
 import { place } from "../cli/fettle.ts"
+import { scopeOf } from "../program/declared.ts"
 import { runsIn, testFolder } from "../support/runs.ts"
 import { thing, world } from "../support/world.ts"
 
@@ -13,6 +18,14 @@ function marks(folder: string, word: string): readonly [string, ...string[]] {
 
 function marksIn(folder: string): readonly string[] {
   return existsSync(join(folder, "marks")) ? readFileSync(join(folder, "marks"), "utf8").trim().split("\n") : []
+}
+
+/** What a plan of a program that is on no machine yet would hand on. */
+function orderedWorks(made: Program): Pick<Planned, "scope" | "order" | "works"> {
+  const scope = scopeOf(made)
+  const { nodes, order: addresses } = order(scope)
+  const works = [...nodes].map(([address, declaration]) => [address, { declaration } as Work] as const)
+  return { scope, order: addresses, works: new Map(works) }
 }
 
 interface Variant {
@@ -40,6 +53,43 @@ test("on success it runs once, after the last of them, and the run waits for it"
   expect(applied.events.filter((event) => event.type === "note" && event.level === "warning")).toHaveLength(1)
   expect((await apply(built(folder))).outcome).toBe("unchanged")
   expect(marksIn(folder)).toHaveLength(3)
+})
+
+test("the inner runs before the outer, however deep, and a group without anything in it holds nothing up", async () => {
+  const folder = testFolder()
+  const { apply } = runsIn(folder)
+  const ends = (word: string) => ({ finally: [marks(folder, word)] })
+  const nested = program("ends", {}, () =>
+    group("outer", ends("outer"), () => {
+      group("empty", ends("empty"), () => {})
+      group("between", () =>
+        group("inner", ends("inner"), () => {
+          task("t", { run: ["true"], ...ends("task") })
+          resource(
+            thing,
+            "a/b",
+            { folder: join(folder, "far"), name: "a" },
+            { after: ["outer/between/inner/fettle.task[t]"] },
+          )
+        }),
+      )
+    }),
+  )
+  expect(await apply(nested)).toMatchObject({ outcome: "done" })
+  expect(marksIn(folder)).toEqual(["task", "inner", "outer"])
+})
+
+test("20,000 groups cost no more than their nodes", () => {
+  const many = program("many", {}, () => {
+    for (let at = 0; at < 20_000; at += 1)
+      group(`g${at}`, { finally: [["true"]] }, () => task("t", { run: ["true"], finally: [["true"]] }))
+  })
+  const { scope, order, works } = orderedWorks(many)
+  const begun = performance.now()
+  const ends = new Finallies({ scope, order, works }, undefined as never, { now: Date.now } as never) // nothing is run here
+  const opened = order.flatMap((address) => ends.opens(address))
+  expect(performance.now() - begun).toBeLessThan(1_000) // each with each would be 400 million comparisons
+  expect(opened).toHaveLength(40_000)
 })
 
 test("on failure it runs, too", async () => {
@@ -114,3 +164,62 @@ export default program("ends", { kill: true }, ({ kill }) => {
   expect(await user.fettle(["apply", "--yes", "--param", "kill=false"])).toMatchObject({ code: 0 })
   expect(user.read("marks").trim().split("\n").sort()).toEqual(["group", "group", "task", "task"])
 })
+
+test("after SIGKILL its commands have ended before finally and the next run begin", { timeout: 60_000 }, async () => {
+  const user = place()
+  const command = `trap "" TERM; echo started $$ >> marks; (trap "" TERM; sleep 60; echo child >> marks) & wait`
+  user.write(
+    "fettle.ts",
+    `
+import { group, program, task } from "fettle"
+const command = ${JSON.stringify(command)}
+export default program("ends", { hang: true }, ({ hang }) => {
+  const done = [["sh", "-c", "kill -0 -$(head -1 marks | cut -d' ' -f2) 2>/dev/null && echo alive >> marks || echo ended >> marks"]]
+  group("g", { finally: done }, () => {
+    task("t", { run: ["sh", "-c", hang ? command : "true"] })
+  })
+})
+`,
+  )
+  const killer = user.fettle(["apply", "--yes"])
+  while (!user.has("marks")) await new Promise((wait) => setTimeout(wait, 50))
+  await new Promise((wait) => setTimeout(wait, 1_000)) // longer than the journal needs, on a busy machine
+  const pid = Number(user.read("marks").split(" ")[1])
+  process.kill(parentOf(pid), "SIGKILL")
+  expect(await killer).toMatchObject({ signal: "SIGKILL" })
+  expect(() => process.kill(-pid, 0)).not.toThrow()
+  const next = await user.fettle(["apply", "--yes", "--param", "hang=false"])
+  expect(next).toMatchObject({ code: 0 })
+  expect(next.stdout + next.stderr).toContain("its command still ran and was ended")
+  expect(user.read("marks").trim().split("\n")).toEqual([`started ${pid}`, "ended", "ended"])
+  expect(() => process.kill(-pid, 0)).toThrow("ESRCH")
+})
+
+test("after SIGKILL in its middle, it ends before it runs again", { timeout: 60_000 }, async () => {
+  const user = place()
+  const command = `test -e marks && { echo again >> marks; exit 0; }; echo started $$ > marks; sleep 60; echo late >> marks`
+  user.write(
+    "fettle.ts",
+    `
+import { group, program, task } from "fettle"
+export default program("ends", {}, () => {
+  group("g", { finally: [["sh", "-c", ${JSON.stringify(command)}]] }, () => {
+    task("t", { run: ["true"] })
+  })
+})
+`,
+  )
+  const killer = user.fettle(["apply", "--yes"])
+  while (!user.has("marks")) await new Promise((wait) => setTimeout(wait, 50))
+  await new Promise((wait) => setTimeout(wait, 1_000)) // longer than the journal needs, on a busy machine
+  const pid = Number(user.read("marks").split(" ")[1])
+  process.kill(parentOf(pid), "SIGKILL")
+  expect(await killer).toMatchObject({ signal: "SIGKILL" })
+  expect(await user.fettle(["apply", "--yes"])).toMatchObject({ code: 0 })
+  expect(() => process.kill(-pid, 0)).toThrow("ESRCH")
+  expect(user.read("marks").trim().split("\n")).toEqual([`started ${pid}`, "again"])
+})
+
+function parentOf(pid: number): number {
+  return Number(/^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1])
+}

@@ -2,13 +2,16 @@ import { execFileSync } from "node:child_process"
 import { createHash } from "node:crypto"
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { on, type Program, program, resource, retire, secret, task, text } from "fettle"
+import { each, group, on, type Program, program, resource, retire, secret, task, text } from "fettle"
 import * as host from "fettle/host"
 import { type Connection, type Provider, provider } from "fettle/provider"
-import { expect, onTestFinished, test } from "vitest"
+import { migrations } from "fettle/sqlite"
+import { expect, onTestFinished, test, vi } from "vitest"
 import { z } from "zod"
 import { plainDriver } from "../../src/connect/plain-driver.ts"
 import { hashOf } from "../../src/events/plan.ts"
+import { localSetup } from "../../src/run/local.ts"
+import { applyProgram } from "../../src/run/run.ts"
 import { need } from "../support/need.ts"
 import { changesOf, outcomesOf, runsIn, testFolder } from "../support/runs.ts"
 import { thing, world } from "../support/world.ts"
@@ -16,13 +19,7 @@ import { thing, world } from "../support/world.ts"
 /** Every file below a folder by the hash of its content. */
 function contents(folder: string): Readonly<Record<string, string>> {
   const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((each) => each.isFile())
-  // SQLite keeps an index of its log for readers (-shm) beside an empty log (-wal): no content of ours.
-  const isOurs = (path: string): boolean =>
-    !/-shm$/.test(path) && !(/-wal$/.test(path) && readFileSync(path).length === 0)
-  const paths = files
-    .map((each) => join(each.parentPath, each.name))
-    .filter(isOurs)
-    .sort()
+  const paths = files.map((each) => join(each.parentPath, each.name)).sort()
   return Object.fromEntries(paths.map((path) => [path, createHash("sha256").update(readFileSync(path)).digest("hex")]))
 }
 
@@ -104,7 +101,8 @@ test("a plan is plain data, and its hash is of what it says", async () => {
   expect(JSON.parse(JSON.stringify(made))).toEqual(made)
   const { hash, bound, ...body } = made ?? ({} as never)
   expect(hashOf(body)).toBe(hash)
-  expect(bound).toEqual({ program: expect.any(String), state: expect.any(String), world: expect.any(String) })
+  const text = expect.any(String)
+  expect(bound).toEqual({ program: text, state: text, world: text, wanted: text })
 })
 
 test("targets take what they need and nothing else", async () => {
@@ -450,6 +448,17 @@ test("two addresses with one connection, kind and id are an error that names bot
   expect((await plan(elsewhere)).error).toBeUndefined()
 })
 
+test("a kind that tells its ids in its outputs, too, is told apart by them", async () => {
+  const folder = testFolder()
+  const { plan } = runsIn(folder)
+  const given = { database: join(folder, "a.db"), directory: folder }
+  const twice = program("twice", {}, () => {
+    resource(migrations, "a", given)
+    resource(migrations, "b", given)
+  })
+  expect((await plan(twice)).error).toMatchObject({ code: "DUPLICATE_ID", fact: expect.stringContaining("a.db") })
+})
+
 test("a new address for a recorded thing is not taken over and then deleted: it says renamedFrom", async () => {
   const folder = testFolder()
   const far = world(join(folder, "far"))
@@ -487,4 +496,259 @@ test("the search for twins is linear", async () => {
   await timed(200)
   const [small, large] = [await timed(500), await timed(5_000)]
   expect(large / small).toBeLessThan(40)
+})
+
+test("what an async group declares too late is not taken for gone: the run ends before anything is deleted", async () => {
+  const folder = testFolder()
+  const far = world(join(folder, "far"))
+  const { apply } = runsIn(folder)
+  const late = (isLate: boolean) =>
+    program("late", {}, () => {
+      const declare = () => void resource(thing, "a", { folder: far.folder, name: "a" })
+      const later = async (): Promise<void> => {
+        await null
+        declare()
+      }
+      group("g", isLate ? later : declare)
+    })
+  expect((await apply(late(false))).outcome).toBe("done")
+  const refused = await apply(late(true))
+  expect(refused).toMatchObject({ exitCode: 1, error: { code: "PROGRAM_ASYNC" } })
+  expect(far.names()).toEqual(["a"])
+})
+
+test("what a function of .map throws is the program's, with its line", async () => {
+  const folder = testFolder()
+  const { plan } = runsIn(folder)
+  const broken = program("broken", {}, () => {
+    const a = resource(thing, "a", { folder, name: "a" })
+    resource(thing, "b", { folder, name: a.name.map((name) => JSON.parse(`{${name}`)) })
+  })
+  const { error } = (await plan(broken)).plan?.changes.find((each) => each.address === "test.thing[b]") ?? {}
+  expect(error).toMatchObject({ code: "PROGRAM_THREW", fact: expect.stringContaining("JSON") })
+  expect(error?.place).toContain("plan.test.ts:")
+})
+
+test("what a provider plans must be a change: anything else is an error of that node alone", async () => {
+  const folder = testFolder()
+  const { plan } = runsIn(folder)
+  for (const [said, shown] of [
+    [{ action: "upsert" }, '{"action":"upsert"}'],
+    [undefined, "nothing"],
+    [{ action: "update", because: "x" }, '{"action":"update","because":"x"}'],
+    [{ action: "replace", props: ["a"] }, '{"action":"replace","props":["a"]}'],
+    ["create", '"create"'],
+  ] as const) {
+    const odd = provider({ ...thing, kind: "test.odd", plan: () => said as never } as typeof thing)
+    const planned = await plan(
+      program("odd", {}, () => {
+        resource(odd, "a", { folder, name: "a" })
+        resource(thing, "b", { folder, name: "b" })
+      }),
+    )
+    expect(planned.plan?.changes).toMatchObject([
+      {
+        address: "test.odd[a]",
+        error: { code: "OUTPUT_WRONG", fact: `test.odd planned ${shown}, which is no change` },
+      },
+      { address: "test.thing[b]", action: "create" },
+    ])
+  }
+})
+
+test("what looks like a mistake is told with the addresses it is about", async () => {
+  const folder = testFolder()
+  const far = world(join(folder, "far"))
+  const { plan, apply } = runsIn(folder)
+  const many = (count: number) =>
+    program(
+      "many",
+      {},
+      () => {
+        for (let at = 0; at < count; at += 1) resource(thing, { folder: far.folder, name: `n${at}` })
+      },
+      { providers: [thing] },
+    )
+  await apply(many(20))
+  const gone = await plan(many(0))
+  expect(gone.error).toMatchObject({
+    code: "MASS_DELETION",
+    fact: expect.stringMatching(/test\.thing\[n0\].* and 8 more$/),
+  })
+  expect(gone.error?.details?.addresses).toHaveLength(20)
+  expect(gone.events.find((event) => event.type === "note")).toMatchObject({
+    error: { details: { addresses: expect.arrayContaining(["test.thing[n19]"]) } },
+  })
+  for (let at = 0; at < 8; at += 1) far.remove(`n${at}`)
+  const absent = await plan(many(20))
+  expect(absent.error).toMatchObject({ code: "MASS_ABSENCE", fact: expect.stringContaining("test.thing[n7]") })
+  expect(absent.error?.details?.addresses).toHaveLength(8)
+  // To destroy is consent: what is gone already does not stop it.
+  expect((await apply(many(20), { destroy: true })).outcome).toBe("done")
+  expect(far.names()).toEqual([])
+})
+
+test("--replace says what it can do nothing about", async () => {
+  const folder = testFolder()
+  const far = world(join(folder, "far"))
+  const { plan, apply } = runsIn(folder)
+  const two = (b = true) =>
+    program(
+      "two",
+      {},
+      () => {
+        resource(thing, "a", { folder: far.folder, name: "a" })
+        if (b) resource(thing, "b", { folder: far.folder, name: "b" })
+        task("t", { run: ["true"] })
+      },
+      { providers: [thing] },
+    )
+  await apply(two())
+  const error = async (options: object, b?: boolean) => (await plan(two(b), options)).error
+  expect(await error({ replace: ["test.thing[b]"], targets: ["test.thing[a]"] })).toMatchObject({
+    code: "TARGET_UNKNOWN",
+    fact: "test.thing[b] is to be made anew, and is not among the targets",
+  })
+  expect(await error({ replace: ["fettle.task[t]"] })).toMatchObject({ fact: expect.stringContaining("it is a task") })
+  expect(await error({ replace: ["test.thing[b]"] }, false)).toMatchObject({
+    fact: expect.stringContaining("it is not declared any more"),
+  })
+  const replaced = await plan(two(), { replace: ["test.thing[b]"], targets: ["test.thing[b]"] })
+  expect(replaced.plan?.changes).toMatchObject([
+    { action: "replace", because: "asked for with --replace", cause: "wanted" },
+  ])
+})
+
+test("reasons are the right ones: after --refresh-only, of destroy, of a task that failed at its first run", async () => {
+  const folder = testFolder()
+  const far = world(join(folder, "far"))
+  const { plan, apply } = runsIn(folder)
+  const built = (run: [string]) =>
+    program("built", {}, () => {
+      resource(thing, "a", { folder: far.folder, name: "a", value: "wanted" })
+      task("t", { run })
+    })
+  await apply(built(["false"]))
+  const reasons = async (options = {}) =>
+    (await plan(built(["true"]), options)).plan?.changes.map(({ address, because, cause }) => [address, because, cause])
+  expect(await reasons()).toEqual([["fettle.task[t]", "its last run did not end well", undefined]])
+  expect((await apply(built(["true"]))).outcome).toBe("done")
+  far.put("a", { name: "a", value: "moved", size: 1, serial: 1 })
+  expect(await reasons()).toEqual([["test.thing[a]", "value differs", "drift"]])
+  await apply(built(["true"]), { refreshOnly: true })
+  expect(await reasons()).toEqual([["test.thing[a]", "value differs", "wanted"]])
+  await apply(built(["true"]))
+  far.put("a", { name: "a", value: "moved again", size: 1, serial: 1 })
+  expect(await reasons()).toEqual([["test.thing[a]", "value differs", "drift"]])
+  const destroyed = await reasons({ destroy: true })
+  expect(destroyed).toContainEqual(["test.thing[a]", "destroy was asked for", undefined])
+})
+
+test("a node's own timeout bounds its read, and what needs nothing of it is planned", async () => {
+  const folder = testFolder()
+  const { plan } = runsIn(folder, { readTimeoutMs: 30_000 })
+  const hanging = provider({ ...thing, kind: "test.hanging", read: () => new Promise(() => {}) } as typeof thing)
+  const half = program("half", {}, () => {
+    resource(hanging, "a", { folder, name: "a" }, { timeout: "200ms" })
+    resource(thing, "b", { folder, name: "b" })
+  })
+  const since = performance.now()
+  const { changes } = (await plan(half)).plan ?? {}
+  expect(performance.now() - since).toBeLessThan(5_000)
+  expect(changes).toMatchObject([
+    { action: "blocked", error: { code: "READ_FAILED", fact: "test.hanging[a] was not read within 200 ms" } },
+    { action: "create", address: "test.thing[b]" },
+  ])
+})
+
+test.for(["a read", "an opening", "a secret"] as const)(
+  "a stop while %s hangs during the planning of an apply ends it at once, and nothing was begun",
+  async (what) => {
+    const folder = testFolder()
+    const stopping = new AbortController()
+    const { apply } = runsIn(folder, {
+      stopping: stopping.signal,
+      secrets: { env: () => undefined, run: () => new Promise(() => {}) },
+    })
+    const forever = () => new Promise<never>(() => {})
+    const hanging = provider({ ...thing, kind: "test.hanging", read: forever } as typeof thing)
+    const far = provider({ ...thing, kind: "test.far", connects: "far" } as typeof thing)
+    const on = { type: "far", name: "far", target: "far", secrets: [], open: forever }
+    const stuck = program("stuck", {}, () => {
+      if (what === "a read") resource(hanging, "a", { folder, name: "a" })
+      else if (what === "an opening") resource(far, "a", { folder, name: "a" }, { on: on as never })
+      else task("a", { run: ["true"], env: { KEY: secret.command(["hangs"]) } })
+    })
+    setTimeout(() => stopping.abort(), 200)
+    const since = performance.now()
+    const stopped = await apply(stuck)
+    expect(performance.now() - since).toBeLessThan(3_000)
+    expect(stopped).toMatchObject({ exitCode: 130, outcome: "cancelled", error: { code: "CANCELLED" } })
+  },
+)
+
+test("a plan says the code that it ends with: 2 for changes only where they are asked about", async () => {
+  const folder = testFolder()
+  const { plan } = runsIn(folder)
+  const one = program("one", {}, () => void resource(thing, "a", { folder, name: "a" }))
+  for (const [check, code] of [
+    [undefined, 2],
+    [true, 2],
+    [false, 0],
+  ] as const) {
+    const planned = await plan(one, check === undefined ? {} : ({ check } as object))
+    expect([planned.exitCode, planned.events.at(-1)]).toMatchObject([code, { exitCode: code, outcome: "changes" }])
+  }
+})
+
+test("a line of a log is one event, whether who wrote it ended it or not", async () => {
+  const { apply } = runsIn(testFolder())
+  const told = await apply(
+    program("told", {}, () => {
+      task("function", { run: ({ log }) => ["one", "two\n", "three"].forEach((each) => void log(each)) })
+      task("command", { run: ["printf", "four\\r\\nfive"] })
+    }),
+  )
+  const lines = told.events.flatMap((event) => (event.type === "node.log" ? [event.text] : []))
+  expect(lines.toSorted()).toEqual(["five", "four", "one", "three", "two"])
+})
+
+test("what was asked for by name is still done when the person who was asked took their time, and once only", async () => {
+  const folder = testFolder()
+  const far = world(join(folder, "far"))
+  const { apply } = runsIn(folder)
+  const fleet = () =>
+    program("fleet", {}, () => {
+      const list = resource(thing, "list", { folder: far.folder, name: "list" })
+      each(
+        "e",
+        list.serial.map((serial) => [`${serial}`]),
+        String,
+        (name) => resource(thing, "item", { folder: far.folder, name: `item ${name}` }),
+      )
+    })
+  await apply(fleet())
+  far.put("foreign", { name: "foreign", value: "", size: 1, serial: 50 })
+  const clock = Date.now
+  let ahead = 0
+  vi.spyOn(Date, "now").mockImplementation(() => clock() + ahead)
+  onTestFinished(() => void vi.restoreAllMocks())
+  const slowly = async (of: Program, options: object) => {
+    ahead = 0
+    const setup = { ...localSetup(of, { folder, env: { PATH: process.env.PATH, HOME: folder }, who: "tester" }) }
+    return applyProgram(setup, options, async () => {
+      ahead = 6_000
+      return true
+    })
+  }
+  const before = far.get("list")?.serial
+  const replaced = await slowly(fleet(), { replace: ["test.thing[list]"] })
+  expect(replaced.outcome).toBe("done")
+  expect(replaced.applied?.outcomes.filter(({ action }) => action === "replace")).toHaveLength(1)
+  expect(far.get("list")?.serial).not.toBe(before)
+  const foreign = program("adopts", {}, () => {
+    resource(thing, "foreign", { folder: far.folder, name: "foreign", value: "ours" })
+  })
+  expect((await slowly(foreign, { adopt: ["test.thing[foreign]"] })).outcome).toBe("done")
+  expect(far.get("foreign")?.value).toBe("ours")
 })

@@ -28,6 +28,20 @@ function one(kind: typeof thing, folder: string, policies: readonly Policy[]): P
 
 const quick = { baseDelayMs: 1, maxDelayMs: 2 }
 
+test("the timeout of a node holds for its deletion, too", async () => {
+  const folder = testFolder()
+  const far = world(join(folder, "far"))
+  const stuck = provider({ ...thing, delete: () => new Promise<void>(() => {}) } as typeof thing)
+  const stage = program("one", {}, () => {
+    resource(stuck, "a", { folder: far.folder, name: "a" }, { timeout: "300ms" })
+  })
+  const { apply } = runsIn(folder)
+  expect((await apply(stage)).outcome).toBe("done")
+  expect((await apply(stage, { destroy: true })).applied?.outcomes).toMatchObject([
+    { outcome: "failed", error: { code: "TIMEOUT", fact: expect.stringContaining("300 ms") } },
+  ])
+})
+
 test("a retry repeats the same intent: two failures, then one thing, one token", async () => {
   const folder = testFolder()
   const far = world(join(folder, "far"))

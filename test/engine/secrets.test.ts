@@ -7,7 +7,7 @@ import { type Connection, provider, type Read, type Seen, type Write } from "fet
 import { expect, onTestFinished, test } from "vitest"
 import { z } from "zod"
 import { writePlan } from "../../src/cli/plan-file.ts"
-import { logFolder, runLog } from "../../src/cli/run-log.ts"
+import { runLog } from "../../src/cli/run-log.ts"
 import type { RunSetup } from "../../src/run/context.ts"
 import { localSetup } from "../../src/run/local.ts"
 import { applyProgram, planProgram } from "../../src/run/run.ts"
@@ -488,10 +488,7 @@ class Bench {
         folder: this.folder,
         env: { PATH: process.env.PATH, HOME: this.folder, ...this.#planted?.env },
       }),
-      subscribers: [
-        (event) => lines.push(JSON.stringify(event)),
-        runLog(logFolder(join(this.folder, ".fettle"), "shop", "dev")),
-      ],
+      subscribers: [(event) => lines.push(JSON.stringify(event)), runLog(join(this.folder, ".fettle"), "shop", "dev")],
       ...more,
     }
     const result =

@@ -1,10 +1,25 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { execFileSync, spawn } from "node:child_process"
+import { once } from "node:events"
+import {
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs"
+import { dirname, join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { expect, test } from "vitest"
-import { openStore, readStore } from "../../src/state/sqlite.ts"
+import { fileURLToPath } from "node:url"
+import { expect, onTestFinished, test } from "vitest"
+import { readStore } from "../../src/state/read-store.ts"
+import { openStore } from "../../src/state/sqlite.ts"
 import type { Row } from "../../src/state/store.ts"
 import { testFolder } from "../support/runs.ts"
+
+const STATE_WRITER = fileURLToPath(new URL("../fixtures/state-writer.ts", import.meta.url))
 
 const row = (name: string): Row => ({
   address: `test.thing[${name}]`,
@@ -70,7 +85,9 @@ test("a damaged or newer file is a clear error and stays as it is", () => {
   writeFileSync(broken, "not a database, but long enough to be read as one ".repeat(100))
   const before = readFileSync(broken)
   expect(() => openStore(broken)).toThrowError(expect.objectContaining({ code: "STATE_CORRUPT" }))
-  expect(() => readStore(broken)).toThrowError(expect.objectContaining({ code: "STATE_CORRUPT" }))
+  expect(() => readStore(broken, (store) => store.load())).toThrowError(
+    expect.objectContaining({ code: "STATE_CORRUPT" }),
+  )
   expect(readFileSync(broken).equals(before)).toBe(true)
 
   const newer = join(folder, "newer.db")
@@ -87,20 +104,99 @@ test("a damaged or newer file is a clear error and stays as it is", () => {
   expect(() => openStore(other)).toThrowError(expect.objectContaining({ code: "STATE_CORRUPT" }))
 })
 
-test("reading state writes nothing", () => {
+test("what is no state file is never taken as new, written over, or waited for", () => {
+  const folder = testFolder()
+  const at = (name: string, make: (path: string) => void): string => {
+    make(join(folder, name))
+    return join(folder, name)
+  }
+  const places = [
+    at("empty.db", (path) => writeFileSync(path, "")),
+    at("folder.db", (path) => mkdirSync(path)),
+    at("pipe.db", (path) => execFileSync("mkfifo", [path])),
+    at("dangling.db", (path) => symlinkSync(`${path}-nowhere`, path)),
+    at("bare.db", (path) => {
+      const database = new DatabaseSync(path)
+      database.exec("create table t (x); drop table t")
+      database.close()
+    }),
+    at("log-only.db", (path) => writeFileSync(`${path}-wal`, "all that was not yet in the file")),
+  ]
+  const before = readdirSync(folder)
+  for (const file of places) {
+    expect(() => openStore(file), file).toThrowError(expect.objectContaining({ code: "STATE_CORRUPT" }))
+    expect(() => readStore(file, (store) => store.load()), file).toThrowError(
+      expect.objectContaining({ code: "STATE_CORRUPT" }),
+    )
+  }
+  expect(readdirSync(folder).filter((name) => name !== ".gitignore")).toEqual(before)
+  expect(statSync(places[0] as string).size).toBe(0)
+})
+
+test("a first start that was cut off leaves nothing that looks damaged or new", () => {
   const file = join(testFolder(), "state.db")
-  expect(readStore(file)).toBeUndefined()
-  expect(existsSync(file)).toBe(false)
+  for (const left of ["", "half a page"]) {
+    writeFileSync(`${file}.new`, left)
+    writeFileSync(`${file}.new-journal`, left)
+    expect(readStore(file, (store) => store.load())).toBeUndefined()
+    openStore(file).close()
+    expect(readdirSync(join(file, "..")).sort()).toEqual([".gitignore", "state.db"])
+    rmSync(file)
+  }
+})
+
+/** All files of a folder with their bytes. */
+function filesOf(folder: string): Readonly<Record<string, string>> {
+  return Object.fromEntries(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), "latin1")]))
+}
+
+test("reading state writes nothing and leaves nothing: where there is none, closed, in use, and after a kill", () => {
+  const folder = testFolder()
+  const file = join(folder, "state.db")
+  const names = (): readonly string[] | undefined =>
+    readStore(file, (store) => store.load().rows.map((each) => each.address))
+  expect(names()).toBeUndefined()
+  expect(filesOf(folder)).toEqual({})
+
   const store = openStore(file)
-  store.commit(store.beginRun({ id: "r", command: "apply", who: "me", startedAt: 1, keyId: undefined }), {
-    rows: [row("a")],
-  })
+  const run = store.beginRun({ id: "r", command: "apply", who: "me", startedAt: 1, keyId: undefined })
+  store.commit(run, { rows: [row("a")] })
+  expect(names()).toEqual(["test.thing[a]"])
+  const killed = join(testFolder(), "state.db")
+  for (const end of ["", "-wal", "-shm"]) copyFileSync(file + end, killed + end)
   store.close()
-  const before = readFileSync(file)
-  const reader = readStore(file)
-  expect(reader?.load().rows).toHaveLength(1)
-  reader?.close()
-  expect(readFileSync(file).equals(before)).toBe(true)
+
+  const closed = filesOf(folder)
+  expect(names()).toEqual(["test.thing[a]"])
+  expect(filesOf(folder)).toEqual(closed)
+  expect(Object.keys(closed).filter((name) => name !== ".gitignore")).toEqual(["state.db"])
+
+  const left = filesOf(dirname(killed))
+  expect(readStore(killed, (each) => each.load().rows)).toHaveLength(1)
+  expect(filesOf(dirname(killed))).toEqual(left)
+})
+
+test("what is read beside runs that begin and end is whole", async () => {
+  const file = join(testFolder(), "state.db")
+  const writer = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", STATE_WRITER, file, "200"], {
+    stdio: ["pipe", "pipe", "inherit"],
+  })
+  const gone = once(writer, "exit")
+  onTestFinished(async () => {
+    writer.stdin.end()
+    await gone
+  })
+  await once(writer.stdout, "data")
+  let last = 0
+  for (const until = Date.now() + 15_000; last < 10 && Date.now() < until; ) {
+    const values =
+      readStore(file, (store) => store.load().rows.map((each) => Number(JSON.parse(each.props).value))) ?? []
+    expect(new Set(values).size, "one commit wrote them all").toBe(1)
+    expect(values).toHaveLength(200)
+    expect(values[0]).toBeGreaterThanOrEqual(last)
+    last = values[0] as number
+  }
+  expect(last).toBeGreaterThanOrEqual(10)
 })
 
 test("one change writes the same few bytes into a store of 1,000 and of 100,000 rows", { timeout: 60_000 }, () => {

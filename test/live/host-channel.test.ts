@@ -3,31 +3,14 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileS
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { afterAll, beforeEach, describe, expect, test } from "vitest"
-import { z } from "zod"
-import { type HostChange, hostKind } from "../../src/connect/host/kind.ts"
+import { type Carrier, localCarrier } from "../../src/connect/host/carrier.ts"
+import { Channel } from "../../src/connect/host/channel.ts"
+import { HELLO } from "../../src/connect/host/shell.ts"
 import * as host from "../../src/host.ts"
 import { carrierFor, cleanUp, failures, HostWorld, newFolder, node, shellsHere } from "./host-world.ts"
+import { script } from "./script-kind.ts"
 
 afterAll(cleanUp)
-
-/** A kind that runs whatever a test says. */
-const script = hostKind({
-  kind: "test.script",
-  version: 1,
-  about: "Runs a script.",
-  props: z.object({ id: z.string(), run: z.string(), brief: z.boolean().default(false), read: z.string().default("") }),
-  outputs: z.object({ out: z.string() }),
-  id: (want) => want.id,
-  question: ({ want }) => (want?.read ? { script: want.read } : {}),
-  answer: (_key, found) =>
-    found.script === undefined
-      ? { absent: true }
-      : { outputs: { out: `${found.script.exitCode} ${found.script.out}` } },
-  plan: () => ({ action: "create" }),
-  change: ({ want }): HostChange => ({ script: want.run, brief: want.brief }),
-  removal: () => ({}),
-  result: ({ script }) => ({ out: script?.out ?? "" }),
-})
 
 let folder: string
 
@@ -228,7 +211,7 @@ describe("a host that does not keep to the protocol", () => {
   /** Reads the opening, greets, and answers the first request with `answer`, in which $n and $q are nonce and number. */
   const liar = (answer: string): string =>
     standIn(
-      `read -r w n k l\ndd bs="$l" count=1 iflag=fullblock of=/dev/null 2>/dev/null\nprintf 'RDY1 %s 0 1 /tmp/x - - liar ,stat,sha256sum,tar,mv,readlink\\n' "$n"\nread -r n q a b c\n${answer}\nsleep 5\n`,
+      `read -r w n k l\ndd bs="$l" count=1 iflag=fullblock of=/dev/null 2>/dev/null\nprintf 'RDY1 %s 0 1 /tmp/x - - liar - ,stat,sha256sum,tar,mv,readlink\\n' "$n"\nread -r n q a b c\n${answer}\nsleep 5\n`,
     )
 
   test.each([
@@ -240,6 +223,7 @@ describe("a host that does not keep to the protocol", () => {
     ["a line without end", "head -c 100000 /dev/zero | tr '\\0' x"],
     ["no answer at all to what was asked", 'printf "E %s %s 0\\n" "$n" "$q"'],
     ["more flags than paths", 'printf "R %s %s 0 f 0 3 0\\nFFFE %s %s 0\\n" "$n" "$q" "$n" "$q"'],
+    ["answers without end", 'yes "R $n $q 0 f 0 0 0"'],
     ["an answer for what was not asked", 'printf "R %s %s 7 p 0 0 0\\nE %s %s 0\\n" "$n" "$q" "$n" "$q"'],
   ])("%s is HOST_PROTOCOL, not a guess", async (_what, answer) => {
     const world = await HostWorld.open({ scope: "liar", shell: liar(answer) })
@@ -247,6 +231,18 @@ describe("a host that does not keep to the protocol", () => {
       code: "HOST_PROTOCOL",
     })
     await world.close()
+  })
+
+  test.each([
+    ["a name longer than names are", "0 1 /tmp/x - - $(head -c 900 /dev/zero | tr '\\0' x) - ,stat"],
+    ["a machine id that is none", "0 1 /tmp/x $(printf 'a\\033[1m') - liar - ,stat"],
+    ["a folder that is none", "0 1 x;id - - liar - ,stat"],
+    ["notes that are none", "0 1 /tmp/x - - liar $(printf 'a;b') ,stat"],
+    ["a user that is none", "root 1 /tmp/x - - liar - ,stat"],
+    ["more words than there are", "0 1 /tmp/x - - liar - ,stat and more"],
+  ])("a greeting with %s is HOST_PROTOCOL", async (_what, greeting) => {
+    const shell = standIn(`read -r w n k l\necho "RDY1 $n ${greeting}"\nsleep 5\n`)
+    await expect(HostWorld.open({ scope: "liar", shell })).rejects.toMatchObject({ code: "HOST_PROTOCOL" })
   })
 
   test("noise of a login shell before the session is no harm", async () => {
@@ -277,6 +273,30 @@ describe("a host that does not keep to the protocol", () => {
   })
 })
 
+test("a host that tells what it waits for is waited for; one that goes silent then is given up, as one that is left", async () => {
+  const waits = (then: string): Carrier =>
+    localCarrier({
+      scope: "x",
+      shell: standIn(
+        `echo ${HELLO}; read -r w n k l; for i in 1 2 3 4 5 6 7 8; do echo "WAIT $n 7"; sleep 0.5; done; ${then}`,
+      ),
+    })
+  const told: string[] = []
+  const begin = (carrier: Carrier, signal = new AbortController().signal): Promise<Channel> =>
+    Channel.open(carrier, { signal, timeoutMs: 2_000, log: (text) => told.push(text) })
+
+  const channel = await begin(waits('echo "RDY1 $n 0 1 /x - - name - ,"; cat >/dev/null'))
+  expect(told).toEqual([expect.stringMatching(/^waiting for .*the shell 7 of an earlier run still works there$/)])
+  await channel.close()
+  await expect(begin(waits("exec sleep 60"))).rejects.toMatchObject({
+    code: "CONNECTION_FAILED",
+    fact: expect.stringContaining("did not begin a session within 2 s: the shell 7 of an earlier run"),
+  })
+  const begun = Date.now()
+  await expect(begin(waits("exec sleep 60"), AbortSignal.timeout(1_000))).rejects.toMatchObject({ code: "CANCELLED" })
+  expect(Date.now() - begun).toBeLessThan(3_000)
+})
+
 test("a client that is killed leaves no half work: the wave ends, and the next session waits for it", async () => {
   const program = `
     import { HostWorld, node } from ${JSON.stringify(new URL("./host-world.ts", import.meta.url).href)}
@@ -304,6 +324,23 @@ test("a client that is killed leaves no half work: the wave ends, and the next s
   )
   expect(running("sleep\u00001000.75")).toEqual([])
   await world.close()
+})
+
+/** As `nsenter` and `docker exec` start it: its process group is one that its own /proc does not know. */
+test.skipIf(process.getuid?.() !== 0)("a session in a namespace of processes names its own process", async () => {
+  const { scope, prefix = [], ...more } = carrierFor("dash", "inside")
+  const world = await HostWorld.open({
+    ...more,
+    scope,
+    prefix: [...prefix, "unshare", "--pid", "--fork", "--mount-proc", "--kill-child"],
+  })
+  const names = join(folder, "names")
+  const run = `ls -d /dev/shm/fettle-0-t${process.pid}-*-inside-* /dev/shm/fettle-0-t${process.pid}-* >${names}`
+  expect(failures(await world.apply([node(script, "s", { id: "s", run: `${run} 2>/dev/null; true` })]))).toEqual([])
+  await world.close()
+  const mine = readFileSync(names, "utf8")
+  expect(mine).toMatch(/-[1-9]\d*-\d+-[0-9a-f]{32}$/m)
+  expect(mine).not.toMatch(/-0-(\d*)-[0-9a-f]{32}$/m)
 })
 
 function running(command: string): readonly string[] {

@@ -46,6 +46,22 @@ describe("host.file with a secret", () => {
   )
 })
 
+describe("host.file from a source", () => {
+  const [folder, from] = [newFolder(), newFolder()]
+  for (const name of ["one", "two"]) writeFileSync(join(from, name), `${name}\n`)
+  conformsTests(
+    host.file,
+    {
+      connection: host.local(),
+      props: (variant) => ({ path: join(folder, `f${variant}`), source: join(from, "one") }),
+      change: (props) => ({ ...props, source: join(from, "two") }),
+      count: () => entries(folder),
+      foreign: ({ path }) => writeFileSync(path, "somebody's\n"),
+    },
+    { test },
+  )
+})
+
 describe("host.directory", () => {
   const folder = newFolder()
   conformsTests(

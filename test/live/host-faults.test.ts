@@ -117,11 +117,20 @@ test.skipIf(process.getuid?.() !== 0)(
       writeFileSync(join(folder, "a"), "old")
       const nodes = [
         node(host.file, "a", { path: join(folder, "a"), content: "new" }),
-        node(host.file, "big", { path: join(folder, "big"), content: "x".repeat(3_000_000) }),
+        ...["big", "huge", "vast"].map((name) =>
+          node(host.file, name, { path: join(folder, name), content: "x".repeat(3_000_000) }),
+        ),
       ]
       const world = await HostWorld.open({ scope: "full", shell: "sh" })
       const done = await world.apply(nodes)
-      expect(failures(done).find((words) => words.startsWith("big"))).toMatch(/FILE_REFUSED .*no space left/is)
+      for (const name of ["big", "huge", "vast"])
+        expect(done.get(name)?.result, "one short line, and what to do").toMatchObject({
+          failed: {
+            code: "FILE_REFUSED",
+            fact: `${join(folder, name)}: no space left on ${folder}`,
+            next: "free space there, then apply again",
+          },
+        })
       expect(["old", "new"]).toContain(readFileSync(join(folder, "a"), "utf8"))
       expect(readdirSync(folder)).toEqual(["a"])
       await world.close()

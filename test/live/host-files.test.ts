@@ -12,6 +12,7 @@ import {
 } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest"
+import type { FettleError } from "../../src/errors.ts"
 import * as host from "../../src/host.ts"
 import { carrierFor, cleanUp, failures, HostWorld, left, newFolder, node, shellsHere } from "./host-world.ts"
 
@@ -227,6 +228,24 @@ describe.each(shellsHere())("files through %s", (shell) => {
     const gone = await world.apply(nodes.map((each) => left(each, done)))
     expect(failures(gone)).toEqual([])
     expect(readdirSync(folder)).toEqual([])
+  })
+
+  test("two paths of one thing through a linked folder are refused, and only those", async () => {
+    const real = join(folder, "it's real")
+    mkdirSync(join(real, "deep"), { recursive: true })
+    mkdirSync(join(folder, "other", "deep"), { recursive: true })
+    symlinkSync(real, join(folder, "a link"))
+    symlinkSync("it's real/deep", join(folder, "short"))
+    const at = (name: string, ...path: string[]) =>
+      node(host.file, name, { path: join(folder, ...path), content: `${name}\n` })
+    const twins = [at("a", "it's real", "deep", "x"), at("b", "a link", "deep", "x"), at("c", "short", "x")]
+    const others = [at("d", "other", "deep", "x"), at("e", "a link", "deep", "y"), at("f", "nowhere yet", "x")]
+    const inside = node(host.link, "g", { path: join(folder, "short", "x"), to: "y" })
+    const seen = await world.read([...twins, ...others, inside])
+    for (const { address } of twins)
+      expect(seen.get(address)).toMatchObject({ failed: { code: "DUPLICATE_ID", fact: expect.stringMatching("link") } })
+    for (const { address } of [...others, inside]) expect(seen.get(address)).toEqual({ absent: true })
+    expect(String((seen.get("b") as { failed: FettleError }).failed.fact)).toContain(`${real}/deep/x of a`)
   })
 
   test("a directory is removed only when it is empty", async () => {

@@ -1,8 +1,18 @@
 import { spawnSync } from "node:child_process"
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest"
+import type { FettleError } from "../../src/errors.ts"
 import * as host from "../../src/host.ts"
 import {
   carrierFor,
@@ -170,6 +180,109 @@ describe.each(shellsHere())("processes through %s", (shell) => {
       node(host.process, "service", { command: ["/no/such/command"], directory: run }),
     ])
     expect(failures(missing)[0]).toMatch(/PROCESS_DIED .*\/no\/such\/command.*not found/)
+  })
+
+  test("a first start that fails leaves nothing, secrets least of all", async () => {
+    const env = { TOKEN: world.secret("TOKEN", "swordfish-1234") }
+    expect(failures(await world.apply([service("echo no; exit 3", { env })]))[0]).toContain("PROCESS_DIED")
+    expect(readdirSync(folder)).toEqual([])
+    mkdirSync(run)
+    writeFileSync(join(run, "mine"), "")
+    expect(failures(await world.apply([service("echo no; exit 3", { env })]))[0]).toContain("PROCESS_DIED")
+    expect(readdirSync(run)).toEqual(["mine"])
+  })
+
+  test("a restart that fails keeps its log and no secret, is still due, and can be deleted", async () => {
+    await world.apply([service("echo first; exec sleep 1000")])
+    const env = { TOKEN: world.secret("TOKEN", "swordfish-1234") }
+    const broken = service("echo second; exit 3", { env })
+    expect(failures(await world.apply([broken]))[0]).toContain("its last words: second")
+    expect(log()).toMatch(/^first\n(.*\n)?second\n/)
+    expect(spawnSync("grep", ["-r", "swordfish", run]).status).toBe(1)
+    expect((await world.apply([broken])).get("service")?.change).toMatchObject({ action: "update" })
+    const mended = service("echo third; exec sleep 1000")
+    expect(failures(await world.apply([mended]))).toEqual([])
+    expect(failures(await world.apply([broken]))[0]).toContain("PROCESS_DIED")
+    expect(failures(await world.apply([left(broken, new Map())]))).toEqual([])
+    expect(readdirSync(folder)).toEqual([])
+  })
+
+  test("the end of its log is cut after secrets are hidden in it", async () => {
+    const token = "kJ8vQ2xW9rT4yU7pL3mN6bV1"
+    world.hide = (text) => text.replaceAll(token, "[secret TOKEN]")
+    const done = await world.apply([service(`printf %s ${token}; printf %04010d 0; exit 3`)])
+    expect(failures(done)[0]).toContain("PROCESS_DIED")
+    const result = done.get("service")?.result as { failed: FettleError }
+    expect(JSON.stringify([result.failed, result.failed.details])).toMatch(/TOKEN\]0+/)
+    expect(JSON.stringify([result.failed, result.failed.details])).not.toContain(token.slice(-6))
+  })
+
+  test.each(["start", "log", "log.2", "pid", "settings", "fingerprint", "own"])(
+    "a folder in which somebody else's %s lies is refused and left alone",
+    async (name) => {
+      mkdirSync(run)
+      writeFileSync(join(run, name), "mine\n")
+      expect(failures(await world.apply([service("exec sleep 1000")]))).toEqual([
+        `service: FILE_REFUSED ${run}/${name} is there, and is not of this process`,
+      ])
+      expect(readdirSync(run)).toEqual([name])
+      expect(readFileSync(join(run, name), "utf8")).toBe("mine\n")
+    },
+  )
+
+  test("files beside its own are never removed", async () => {
+    mkdirSync(run)
+    for (const name of ["log.txt", "log.1.gz", "notes.new"]) writeFileSync(join(run, name), "")
+    const wanted = service("exec sleep 1000")
+    const done = await world.apply([wanted])
+    expect(failures(await world.apply([left(wanted, done)]))).toEqual([])
+    expect(readdirSync(run).sort()).toEqual(["log.1.gz", "log.txt", "notes.new"])
+  })
+
+  test("a line break in the name of its program loses nothing", async () => {
+    const program = join(folder, "a) S 1\n1 b")
+    copyFileSync("/bin/sleep", program)
+    const wanted = node(host.process, "service", { command: [program, "1000.25"], directory: run, readyAfterMs: 300 })
+    started.push(wanted)
+    const done = await world.apply([wanted])
+    expect(failures(done)).toEqual([])
+    expect((await world.apply([wanted])).get("service")?.change).toEqual({ action: "none" })
+    expect(failures(await world.apply([left(wanted, done)]))).toEqual([])
+    expect(isAlive(outputs(done).pid)).toBe(false)
+    expect(supervisors(run)).toEqual([])
+  })
+
+  test("where its folder is deleted it ends, and so does what watches it", async () => {
+    const { pid } = outputs(await world.apply([service("trap '' TERM; echo up; while :; do sleep 0.2; done")]))
+    rmSync(run, { recursive: true })
+    await expect.poll(() => [isAlive(pid), supervisors(run)], { timeout: 15_000, interval: 200 }).toEqual([false, []])
+    expect(existsSync(run)).toBe(false)
+  })
+
+  test("where its folder was deleted and it is started anew, one of them remains", async () => {
+    const wanted = service("exec sleep 1000.125")
+    const { pid } = outputs(await world.apply([wanted]))
+    rmSync(run, { recursive: true })
+    const again = outputs(await world.apply([wanted]))
+    await expect.poll(() => isAlive(pid), { timeout: 15_000 }).toBe(false)
+    await sleep(2_500)
+    expect(await seen(wanted)).toMatchObject({ running: true, pid: again.pid })
+    expect(readdirSync("/proc").filter((each) => commandOf(each) === "sleep\u00001000.125\u0000")).toEqual([
+      String(again.pid),
+    ])
+  })
+
+  test("fewer old logs are kept as soon as that is wanted", async () => {
+    const script = "i=0; while [ $i -lt 40 ]; do i=$((i + 1)); head -c 16384 /dev/zero; done; exec sleep 1000"
+    const { pid } = outputs(await world.apply([service(script, { log: { maxBytes: 65_536, keep: 9 } })]))
+    const logs = () => readdirSync(run).filter((name) => name === "log" || name.startsWith("log."))
+    const written = () =>
+      logs().reduce((sum, name) => sum + (statSync(join(run, name), { throwIfNoEntry: false })?.size ?? 0), 0)
+    await expect.poll(written, { timeout: 15_000 }).toBeGreaterThanOrEqual(36 * 16_384) // a rotation under way would make one more
+    expect(logs()).toContain("log.4")
+    const done = await world.apply([service(script, { log: { maxBytes: 65_536, keep: 1 } })])
+    expect(outputs(done).pid).toBe(pid)
+    expect(readdirSync(run).filter((name) => name.startsWith("log."))).toEqual(["log.1"])
   })
 
   test("stopping asks first, then kills; its files go with it", async () => {

@@ -1,18 +1,21 @@
 import { execFileSync } from "node:child_process"
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { type LocalCarrierOptions, localCarrier } from "../../src/connect/host/carrier.ts"
+import { type Carrier, type LocalCarrierOptions, localCarrier } from "../../src/connect/host/carrier.ts"
 import { openHost } from "../../src/connect/host/driver.ts"
+import type { HostClient } from "../../src/connect/host/kind.ts"
 import type { Address } from "../../src/program/address.ts"
 import type {
   AnyProvider,
   Change,
   ChangeItem,
   ChangeResult,
+  Connection,
   Driver,
   Key,
   Last,
+  OpenContext,
   Seen,
   Write,
 } from "../../src/provider.ts"
@@ -42,14 +45,41 @@ export function cleanUp(): void {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
 }
 
+/**
+ * A host name of its own for the sessions of this file: writers of one host take turns, and a test that works long would hold up
+ * those of other files. Only root may do that; others run where nobody else tests.
+ */
+const OWN_NAME: readonly string[] =
+  process.getuid?.() === 0 && existsSync("/usr/bin/unshare")
+    ? [
+        "/usr/bin/unshare",
+        "--uts",
+        "/bin/sh",
+        "-c",
+        `printf %s t${process.pid} >/proc/sys/kernel/hostname; exec "$@"`,
+        "fettle",
+      ]
+    : []
+
 /** How to start a shell; busybox gets a PATH of nothing but its own applets. */
 export function carrierFor(shell: ShellName, scope: string): LocalCarrierOptions {
-  if (shell !== "busybox") return { scope, shell }
+  if (shell !== "busybox") return { scope, shell, prefix: OWN_NAME }
   const applets = newFolder()
   const busybox = execFileSync("sh", ["-c", "command -v busybox"], { encoding: "utf8" }).trim()
   for (const name of execFileSync(busybox, ["--list"], { encoding: "utf8" }).trim().split("\n"))
     symlinkSync(busybox, join(applets, name))
-  return { scope, shell: "sh", prefix: ["/usr/bin/env", `PATH=${applets}`] }
+  return { scope, shell: "sh", prefix: ["/usr/bin/env", `PATH=${applets}`, ...OWN_NAME] }
+}
+
+/** A root of its own as a host, for the rules that go through the engine. */
+export function rootConnection(enter: () => readonly string[]): Connection<HostClient> {
+  return {
+    type: "host",
+    name: "root",
+    target: "a root of its own",
+    secrets: [],
+    open: (context) => openHost(localCarrier({ scope: "conforms", prefix: enter() as [string, ...string[]] }), context),
+  }
 }
 
 /** One node as the engine would hold it. */
@@ -78,16 +108,25 @@ export class HostWorld {
   readonly driver: Driver
   readonly key = new DataKey(new Uint8Array(32).fill(7))
   readonly controller = new AbortController()
+  /** Replaces the secrets of this world, as a run does. */
+  hide: ((text: string) => string) | undefined
 
   private constructor(driver: Driver) {
     this.driver = driver
   }
 
   static async open(options: LocalCarrierOptions): Promise<HostWorld> {
-    const signal = new AbortController().signal
-    return new HostWorld(
-      await openHost(localCarrier(options), { signal, reveal: () => undefined as never, log: () => {} }),
-    )
+    return new HostWorld(await openHost(localCarrier(options), opening()))
+  }
+
+  /** Through a carrier of the test's own. */
+  static async over(carrier: Carrier): Promise<HostWorld> {
+    return new HostWorld(await openHost(carrier, opening()))
+  }
+
+  /** Through a connection as a program declares it; its secrets must be open. */
+  static async through(connection: Connection<HostClient>): Promise<HostWorld> {
+    return new HostWorld(await connection.open(opening()))
   }
 
   /** A secret that this run has opened. */
@@ -157,6 +196,7 @@ export class HostWorld {
       reveal: <T>(secret: Secret<T>) => Secret.opened(secret)?.value as T,
       progress: async () => {},
       log: () => {},
+      ...(this.hide && { hide: this.hide }),
     }
     return {
       provider,
@@ -176,6 +216,14 @@ export class HostWorld {
 
   async close(): Promise<void> {
     await this.driver.close()
+  }
+}
+
+function opening(): OpenContext {
+  return {
+    signal: new AbortController().signal,
+    reveal: (secret) => Secret.opened(secret)?.value as never,
+    log: () => {},
   }
 }
 

@@ -1,10 +1,11 @@
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
-import { afterAll, beforeAll, expect, test } from "vitest"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { type HttpApiOptions, httpApi } from "../../src/connect/http.ts"
 import type { HttpClient } from "../../src/connect/http-client.ts"
 import type { FettleError } from "../../src/errors.ts"
 import type { Connection, Read } from "../../src/provider.ts"
+import { createRedactor } from "../../src/secrets/redactor.ts"
 import { Secret } from "../../src/secrets/secret.ts"
 import { type FarSide, startFarSide } from "../fixtures/far-side/server.ts"
 import { openedSecret } from "./http-world.ts"
@@ -18,11 +19,12 @@ afterAll(() => far.close())
 const idle = new AbortController().signal
 
 /** The client as a provider gets it. */
-async function clientOf(options: HttpApiOptions): Promise<HttpClient> {
+async function clientOf(options: HttpApiOptions, hide?: (text: string) => string): Promise<HttpClient> {
   const driver = await httpApi(options).open({
     signal: idle,
     reveal: (secret) => Secret.opened(secret)?.value as never,
     log: () => {},
+    ...(hide && { hide }),
   })
   let client: HttpClient | undefined
   const read = async (_keys: unknown, call: Read<unknown>) => {
@@ -182,6 +184,76 @@ test("secrets of headers reach the far side and no error", async () => {
   expect(all).toContain("you sent [secret API_TOKEN]")
   expect(all).not.toContain("s3cr3t")
   expect(all).not.toContain("in-a-query")
+  await server.close()
+})
+
+describe("an answer that echoes a secret is cut after it is hidden", () => {
+  const secrets = { API_TOKEN: "kJ8vQ2xW9rT4yU7pL3mN6bV1", OTHER: "wQ5zX8cR2tY6uI9oP3aS7dF4" }
+  const bearer = `Bearer ${secrets.API_TOKEN}`
+  const echoes: readonly [string, (head: string) => string][] = [
+    ["the token", (head) => head + secrets.API_TOKEN],
+    ["the whole header", (head) => head + bearer],
+    ["the token in base64", (head) => head + Buffer.from(secrets.API_TOKEN).toString("base64")],
+    ["another secret of the run", (head) => head + secrets.OTHER],
+  ]
+
+  /** Pieces of 8 characters of every form that was sent: one of them is a leak. */
+  function leaks(text: string): readonly string[] {
+    const forms = [...Object.values(secrets), Buffer.from(secrets.API_TOKEN).toString("base64")]
+    const pieces = forms.flatMap((form) => Array.from({ length: form.length - 7 }, (_, at) => form.slice(at, at + 8)))
+    return pieces.filter((piece) => text.includes(piece))
+  }
+
+  async function told(handler: Handler, ask: (client: HttpClient) => Promise<unknown>): Promise<string> {
+    const server = await serverOf(handler)
+    const redactor = createRedactor(Object.entries(secrets).map(([name, value]) => ({ name, value })))
+    const headers = { authorization: openedSecret("API_TOKEN", bearer) }
+    const client = await clientOf({ url: server.url, headers, retry: { times: 0 } }, (text) =>
+      redactor.redactText(text),
+    )
+    const error = await failure(ask(client))
+    await server.close()
+    return JSON.stringify([error.toJSON(), error.stack, error.details])
+  }
+
+  test.each(echoes)("%s, in a refusal", async (_, body) => {
+    for (const length of [570, 583, 590]) {
+      const text = await told(
+        (__, response) => response.writeHead(400).end(body("x".repeat(length))),
+        (client) => client.request("GET", "/"),
+      )
+      expect(text).toContain("xxxx")
+      expect(leaks(text)).toEqual([])
+    }
+  })
+
+  test.each(echoes)("%s, where a redirect leads", async (_, location) => {
+    const text = await told(
+      (__, response) => response.writeHead(302, { location: `https://x.test/${location("y".repeat(50))}` }).end(),
+      (client) => client.request("GET", "/"),
+    )
+    expect(text).toContain("which is not followed")
+    expect(leaks(text)).toEqual([])
+  })
+
+  test.each(echoes)("%s, where JSON was to be", async (_, body) => {
+    for (const head of ["x".repeat(105), "", '{"a": '])
+      expect(
+        leaks(
+          await told(
+            (__, response) => response.end(body(head)),
+            async (client) => (await client.request("GET", "/")).json,
+          ),
+        ),
+      ).toEqual([])
+  })
+})
+
+test("a POST that is answered with See Other may have been made", async () => {
+  const server = await serverOf((_, response) => response.writeHead(303, { location: "/objects/7" }).end())
+  const client = await clientOf({ url: server.url, retry: { times: 0 } })
+  const error = await failure(client.request("POST", "/objects", { body: {} }))
+  expect(error.details).toMatchObject({ status: 303, notMade: false })
   await server.close()
 })
 

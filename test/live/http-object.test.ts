@@ -1,4 +1,6 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest"
 import { type FarSide, startFarSide } from "../fixtures/far-side/server.ts"
 import {
   absent,
@@ -211,6 +213,38 @@ describe("a list that cannot be read whole fails, and says nothing of absence", 
     for (const failed of failures) expect(failed).toMatchObject({ code: "HTTP_FAILED", details: { status: 401 } })
   })
 
+  const unusable: readonly [string, Record<string, unknown>, Record<string, unknown>, Record<string, string>][] = [
+    ["a URL that is none", { url: "next" }, { next: "http://[half" }, {}],
+    ["a URL that is a number", { url: "next" }, { next: 2 }, {}],
+    ["a URL that is an object", { url: "next" }, { next: { href: "/objects?page=2" } }, {}],
+    ["a cursor that is an object", { cursor: "next", param: "after" }, { next: { id: 2 } }, {}],
+    ["a cursor that is true", { cursor: "next", param: "after" }, { next: true }, {}],
+    ["a Link that is no URL", { link: true }, {}, { link: '<http://[half>; rel="next"' }],
+  ]
+  test.each(unusable)("%s in the place of the next page", async (_, next, more, headers) => {
+    const server = createServer((__, response) =>
+      response.writeHead(200, headers).end(JSON.stringify({ items: [], ...more })),
+    )
+    await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening))
+    onTestFinished(() => void server.close())
+    const w = await World.open({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` })
+    const want = props({ ...paths, read: undefined, list: { path: "/objects", next }, body: { name: "a" } })
+    expect(await w.read({ want, id: "o1" })).toMatchObject({
+      failed: { code: "HTTP_LIST", fact: expect.stringContaining("it goes on after") },
+    })
+  })
+
+  test.each([undefined, null, "", false])("%j in the place of the next page is the end", async (next) => {
+    const server = createServer((_, response) => response.end(JSON.stringify({ items: [], next })))
+    await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening))
+    onTestFinished(() => void server.close())
+    const w = await World.open({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` })
+    for (const how of [{ url: "next" }, { cursor: "next", param: "after" }]) {
+      const want = props({ ...paths, read: undefined, list: { path: "/objects", next: how }, body: { name: "a" } })
+      expect(await w.read({ want, id: "o1" })).toEqual({ absent: true })
+    }
+  })
+
   test("a list that is read while others write is read again until it stands still", async () => {
     const seed = "moving"
     const space = far.namespace(seed)
@@ -228,6 +262,18 @@ describe("a list that cannot be read whole fails, and says nothing of absence", 
     setTimeout(() => clearInterval(writing), 300)
     expect((await reading).map((each) => Object.keys(each)[0])).toEqual(["outputs", "absent"])
   })
+})
+
+test("an answer without an id is cut after its secrets are hidden", async () => {
+  const token = "kJ8vQ2xW9rT4yU7pL3mN6bV1"
+  const server = createServer((_, response) => response.end(`${"x".repeat(185)}${token}`))
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening))
+  onTestFinished(() => void server.close())
+  const w = await World.open({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` })
+  const hide = (text: string): string => text.replaceAll(token, "[secret TOKEN]")
+  const result = await w.ensure(props({ ...paths, body: { name: "a" } }), absent, { hide })
+  expect(result).toMatchObject({ failed: { fact: expect.stringContaining("[secret TOKEN]") } })
+  expect(JSON.stringify(result)).not.toContain(token.slice(0, 8))
 })
 
 test("a list that is stale does not undo what was just done", async () => {
@@ -380,7 +426,7 @@ describe("creates that a crash left open", () => {
     expect(far.namespace("lost-ask").counters.creates).toBe(1)
   })
 
-  test("a repeated token gives the object of the first call, brought to what is wanted now", async () => {
+  test("a repeated token gives the object of the first call, as that made it", async () => {
     const w = await world("token")
     const space = far.namespace("token")
     const want = props({ ...paths, body: { name: "shop", size: 1 }, settle: { by: "token" } })
@@ -398,7 +444,8 @@ describe("creates that a crash left open", () => {
     const marked = outputsOf(await w.ensure({ ...withMark, body: want.body }, absent, { token: "t2" }))
     const found = outputsOf(await w.ensure(withMark, absent, { token: "t2", repeated: true }))
     expect(found).toEqual(marked)
-    expect(space.collection("objects").get(found.id)).toMatchObject({ size: 2, mark: "t2" })
+    expect(space.collection("objects").get(found.id)).toMatchObject({ size: 1, mark: "t2" })
+    expect(space.counters.updates).toBe(0)
   })
 
   test("an object is found by the field that the far side keeps unique", async () => {

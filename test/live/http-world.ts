@@ -78,7 +78,7 @@ export class World {
     parts: Pick<ChangeItem, "action" | "seen" | "change"> & Partial<ChangeItem>,
     options: Partial<WriteOptions>,
   ): Promise<ChangeResult> {
-    const { token = randomUUID(), repeated = false, signal = idle, timeoutMs = 60_000, log = () => {} } = options
+    const { token = randomUUID(), repeated = false, signal = idle, timeoutMs = 60_000, log = () => {}, hide } = options
     const address = addressOf(0)
     const intent = { token, repeated }
     const call: ChangeItem["call"] = (connection) => ({
@@ -90,6 +90,7 @@ export class World {
       reveal,
       progress: async () => {},
       log,
+      ...(hide && { hide }),
     })
     let result: ChangeResult | undefined
     await this.driver.change(
@@ -110,6 +111,7 @@ interface WriteOptions {
   readonly change: Change<Props>
   readonly last: Last<Props, Outputs>
   readonly log: (text: string) => void
+  readonly hide: (text: string) => string
 }
 
 function addressOf(at: number): Address {

@@ -257,6 +257,68 @@ describe("what is refused", () => {
     expect(rows(tables)).toEqual(["a"])
   })
 
+  describe("what was approved is what runs", () => {
+    const planned = async () => {
+      const seen = await read()
+      return { seen, change: migrations.plan(wanted(), seen, undefined) }
+    }
+    const run = async ({ seen, change }: Awaited<ReturnType<typeof planned>>) =>
+      migrations.ensure(wanted(), seen, change, callOf())
+
+    beforeEach(async () => {
+      write("0001_a.sql", "create table a (x)")
+      await apply()
+      write("0003_c.sql", "create table c (x)")
+    })
+
+    test.each([
+      ["edited", () => write("0003_c.sql", "drop table a"), /0003_c.sql was edited/],
+      ["removed", () => rmSync(join(directory, "0003_c.sql")), /0003_c.sql was edited, or is gone/],
+      ["to run after one that has come", () => write("0002_b.sql", "drop table a"), /0002_b.sql has come since/],
+    ])("a planned migration that is %s meanwhile does not run", async (_, edit, words) => {
+      const plan = await planned()
+      edit()
+      const stale = { code: "STALE", fact: expect.stringMatching(words), details: { notMade: true } }
+      await expect(run(plan)).rejects.toMatchObject(stale)
+      expect(rows(tables)).toEqual(["a"])
+    })
+
+    test("one that has come since waits for the next plan", async () => {
+      const plan = await planned()
+      write("0004_d.sql", "drop table a")
+      expect(await run(plan)).toMatchObject({ applied: 2, version: "0003_c.sql" })
+      expect(rows(tables)).toEqual(["a", "c"])
+      expect((await planned()).change).toMatchObject({ because: "1 migration to run: 0004_d.sql" })
+    })
+  })
+
+  test.each([
+    ["a NUL", Buffer.from("create table b (x);\0drop table a;"), "holds a NUL"],
+    ["Latin-1", Buffer.from("insert into a values ('caf\xe9')", "latin1"), "not UTF-8"],
+    ["half a character", Buffer.from([...Buffer.from("-- "), 0xe2, 0x98]), "not UTF-8"],
+  ])("a migration with %s is refused, and nothing of it runs", async (_, bytes, words) => {
+    write("0001_a.sql", "create table a (x)")
+    await apply()
+    writeFileSync(join(directory, "0002_b.sql"), bytes)
+    expect(await read()).toMatchObject({
+      failed: { code: "MIGRATION_FILE", fact: expect.stringContaining(`0002_b.sql`) },
+    })
+    await expect(apply()).rejects.toMatchObject({ fact: expect.stringContaining(words) })
+    expect(rows(tables)).toEqual(["a"])
+  })
+
+  test.each(["0002_b.SQL", "0002_b.Sql"])("%s is refused, not passed over", async (name) => {
+    write("0001_a.sql", "create table a (x)")
+    write(name, "create table b (x)")
+    expect(await read()).toMatchObject({ failed: { code: "MIGRATION_FILE", fact: expect.stringContaining(name) } })
+  })
+
+  test("a byte order mark changes nothing", async () => {
+    write("0001_a.sql", "\ufeffcreate table a (x)")
+    await apply()
+    expect(rows(tables)).toEqual(["a"])
+  })
+
   test("a rebuilt table keeps the rows that point to it", async () => {
     write(
       "0001_a.sql",
@@ -364,6 +426,7 @@ describe("others have the database open", () => {
     await expect(apply(wanted({ busyTimeoutMs: 200 }))).rejects.toMatchObject({
       code: "MIGRATION_FAILED",
       fact: expect.stringContaining("held it for 200 ms"),
+      next: expect.stringContaining("end what holds the database"),
       details: { notMade: true },
     })
     holder.exec("rollback")

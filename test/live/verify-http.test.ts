@@ -45,6 +45,35 @@ test.each([
   expect(answer.evidence).toContain(evidence)
 })
 
+test("a pattern that never ends is ended by the limit, and says nothing of the target; meanwhile this thread is free", async () => {
+  const url = await serve((_request, response) => response.end(`${"a".repeat(40)}!`))
+  let ticks = 0
+  const ticking = setInterval(() => (ticks += 1), 50)
+  const answer = await ask(http.get(url, { body: { matches: /^(a+)+$/ } }, { timeoutMs: 1_500 }))
+  clearInterval(ticking)
+  expect(answer).toMatchObject({
+    verdict: "inconclusive",
+    evidence: "no answer within 1500 ms (matching body against a pattern)",
+  })
+  expect(ticks).toBeGreaterThan(5)
+})
+
+test("JSON after a byte order mark is JSON", async () => {
+  const url = await serve((_request, response) => response.end(`\uFEFF${JSON.stringify(shop)}`))
+  expect(await ask(http.get(url, { json: { status: "ok" } }))).toMatchObject({ verdict: "yes" })
+})
+
+test("the latency is that of the server: not of our own work, of which there is much with many checks", async () => {
+  const url = await shopUrl()
+  const crowd = await Promise.all(Array.from({ length: 150 }, () => ask(http.get(url, { maxLatencyMs: 60 }))))
+  expect(crowd.filter(({ verdict }) => verdict === "no")).toEqual([])
+  const slow = await serve((_request, response) => setTimeout(() => response.end(), 400))
+  expect(await ask(http.get(slow, { maxLatencyMs: 60 }))).toMatchObject({
+    verdict: "no",
+    evidence: expect.stringMatching(/^it took \d+ ms, expected at most 60$/),
+  })
+})
+
 test("everything as expected is yes", async () => {
   const json = {
     status: "ok",

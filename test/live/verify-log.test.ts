@@ -73,6 +73,23 @@ test("goes on in PATH.1 where the log was copied and truncated", async () => {
   expect(await without(path, mark.offsetBytes)).toMatchObject({ verdict: "no", measured: { lines: 1 } })
 })
 
+test("a log that was truncated and has grown past the mark is known by what stands before it", async () => {
+  const path = await newLog(`${"INFO up\n".repeat(3)}`)
+  const mark = await markLog(path)
+  await truncate(path, 0)
+  await appendFile(path, "ERROR early\nINFO a\nINFO b\nINFO c\n")
+  expect(await without(path, mark)).toMatchObject({ verdict: "no", measured: { lines: 1 } })
+  await truncate(path, 0)
+  await appendFile(path, "INFO other\nINFO a\nINFO b\nINFO c\n")
+  expect(await without(path, mark)).toMatchObject({ verdict: "inconclusive" })
+})
+
+test("a pattern that may reach further than a piece of a long line says so", async () => {
+  const path = await newLog(`begin${"x".repeat(2 << 20)}end\n`)
+  expect(await ask(log.without(path, /begin.*end/))).toMatchObject({ verdict: "inconclusive" })
+  expect(await ask(log.without(path, /error/))).toMatchObject({ verdict: "yes" })
+})
+
 test("a part that is gone makes it inconclusive, unless another line matches", async () => {
   const path = await newLog("INFO a line that is long enough\n")
   const mark = await markLog(path)
@@ -125,7 +142,8 @@ test("a log that is written to and rotates while it is read loses no line", asyn
     await file.close()
   })()
   let lines = 0
-  for (let round = 0; round < 200 && written < 600; round += 1)
+  // Until a read has seen lines, and the log has rotated and grown again.
+  for (const until = Date.now() + 15_000; !(written >= 600 && lines > 0) && Date.now() < until; )
     lines = Number((await without(path, mark)).measured?.lines)
   writing = false
   await writer

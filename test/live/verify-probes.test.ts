@@ -1,11 +1,14 @@
 import { spawn } from "node:child_process"
+import { existsSync } from "node:fs"
 import { chmod, mkdir, readFile, utimes, writeFile } from "node:fs/promises"
 import { createServer } from "node:net"
+import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { performance } from "node:perf_hooks"
 import { DatabaseSync } from "node:sqlite"
 import { expect, test } from "vitest"
-import { command, file, processes, sql, tcp } from "../../src/program/probes.ts"
+import { command, file, processes, tcp } from "../../src/program/probes.ts"
+import { sql } from "../../src/program/sql-probes.ts"
 import { ask, atEnd, freePort, listen, newFolder, openedSecret } from "./verify-support.ts"
 
 const onLinux = process.platform === "linux"
@@ -54,6 +57,22 @@ test("tcp: a server that says too much is cut off", async () => {
   })
 })
 
+test("command: told by program and script alone, measured whole; no half of a secret is left of a path", async () => {
+  const folder = await newFolder()
+  await writeFile(join(folder, "asks.mjs"), "")
+  const words = [process.execPath, "--no-warnings", join(folder, "asks.mjs"), "--min", "90"]
+  const asked = await ask(command.succeeds(words))
+  expect(asked.evidence).toMatch(/^node asks\.mjs ended with 0 in \d+ ms$/)
+  expect(asked.measured).toMatchObject({ command: words.join(" ") })
+  await mkdir(join(folder, "secret-folder"))
+  const path = openedSecret("path", join(folder, "secret-folder", "hidden.mjs"))
+  await writeFile(join(folder, "secret-folder", "hidden.mjs"), "")
+  expect(await ask(command.succeeds([process.execPath, path]))).toMatchObject({
+    evidence: expect.stringMatching(/^node ended with 0 in \d+ ms$/),
+    measured: { command: `${process.execPath} [secret path]` },
+  })
+})
+
 test("command: well, badly, not there, too long, with secrets and output", async () => {
   expect(await ask(command.succeeds(["true"]))).toMatchObject({ verdict: "yes", measured: { exitCode: 0 } })
   expect(await ask(command.succeeds(["sh", "-c", "echo 'disk full' >&2; exit 2"]))).toMatchObject({
@@ -65,7 +84,7 @@ test("command: well, badly, not there, too long, with secrets and output", async
   })
   expect(await ask(command.succeeds(["no-such-command-here"]))).toMatchObject({
     verdict: "inconclusive",
-    evidence: expect.stringContaining("could not be started"),
+    evidence: "no-such-command-here could not be started: spawn no-such-command-here ENOENT",
   })
   expect(await ask(command.succeeds(["sleep", "30"], {}, { timeoutMs: 200 }))).toMatchObject({
     verdict: "no",
@@ -165,6 +184,56 @@ test("sql: rows and columns as expected and not, wrong questions, no database", 
     verdict: "no",
     evidence: expect.stringContaining("not a database"),
   })
+})
+
+test("sql: a query reads, and is one statement", async () => {
+  const { path } = await newDatabase()
+  for (const query of [
+    `vacuum into '${path}.copy'`,
+    "-- reads\nattach 'x' as y",
+    "select 1; select 2",
+    "select 1;;x",
+  ]) {
+    const answer = await ask(sql.query({ sqlite: path }, query))
+    expect(answer, query).toMatchObject({ verdict: "inconclusive" })
+  }
+  expect(existsSync(`${path}.copy`)).toBe(false)
+  expect(
+    await ask(sql.query({ sqlite: path }, "/* one */ select 1 as n ; -- done", { first: { n: 1 } })),
+  ).toMatchObject({
+    verdict: "yes",
+  })
+})
+
+test("sql: what a database says of a row is what is told, also where it rolled back by itself", async () => {
+  const { path, database } = await newDatabase()
+  const exec = (text: string): void => database.exec(text)
+  exec("create table strict_one (n integer, kind text not null on conflict rollback)")
+  const write = sql.writeAndReadBack({ sqlite: path }, { table: "strict_one", row: { n: 1 } })
+  expect(await ask(write)).toMatchObject({ verdict: "no", evidence: expect.stringContaining("NOT NULL constraint") })
+  exec("create table typed (i integer, r real, t text, n numeric)")
+  for (const row of [{ i: 2.5 }, { i: 2 }, { r: 2 }, { t: 2 }, { n: "2.50" }, { i: 1e18 }, { t: 0.1 }])
+    expect(await ask(sql.writeAndReadBack({ sqlite: path }, { table: "typed", row }))).toMatchObject({ verdict: "yes" })
+})
+
+test("sql: a large cell that nothing is asked of is not carried along", async () => {
+  const { path } = await newDatabase()
+  const query = "select 1 as n, zeroblob(80000000) as b, printf('%.*c', 5000, 'x') as t"
+  expect(await ask(sql.query({ sqlite: path }, query, { first: { n: 1 } }))).toMatchObject({
+    verdict: "yes",
+    evidence: expect.stringContaining('"b":"80000000 bytes"'),
+  })
+})
+
+test("sql: to wait for a thread of ours is no evidence", async () => {
+  const { path } = await newDatabase()
+  const endless = "with recursive t(n) as (select 1 union all select n + 1 from t) select count(*) from t"
+  const slow = Array.from({ length: 3 * availableParallelism() }, () =>
+    ask(sql.query({ sqlite: path }, endless, { timeoutMs: 1_500 })),
+  )
+  const quick = await ask(sql.query({ sqlite: path }, "select 1", { timeoutMs: 1_000 }))
+  expect(quick.verdict).not.toBe("no")
+  for (const answer of await Promise.all(slow)) expect(answer.evidence).toMatch(/no answer within|free thread/)
 })
 
 test("sql: a row is written, read back and never left behind", async () => {
@@ -280,6 +349,6 @@ test.skipIf(!onLinux)("process: within limits, above each, gone, by pid file", a
 test("a probe that does not exist is a wrong question", async () => {
   expect(await ask({ probe: "constructor" })).toMatchObject({
     verdict: "inconclusive",
-    evidence: expect.stringContaining("there are http, tcp, command"),
+    evidence: expect.stringContaining("there are http, tcp, dns, command"),
   })
 })

@@ -180,7 +180,13 @@ test("a command that is not there, one that a signal ends, and an output that wa
   const it = await world()
   await expect(it.run({ run: ["no-such-command-here"] })).rejects.toMatchObject({
     code: "TASK_FAILED",
-    fact: expect.stringContaining("could not be started"),
+    fact: "no-such-command-here could not be started: spawn no-such-command-here ENOENT",
+    next: expect.stringContaining("install the command"),
+  })
+  await expect(it.run({ run: ["echo", "a\0b"] })).rejects.toMatchObject({
+    code: "TASK_FAILED",
+    fact: "echo could not be started: one of its words holds a NUL byte",
+    next: expect.not.stringContaining("install"),
   })
   await expect(it.run({ run: ["sh", "-c", "kill -9 $$"] })).rejects.toMatchObject({ code: "TASK_FAILED" })
   await expect(it.run({ run: ["true"], outputs: ["junit.xml"] })).rejects.toMatchObject({
@@ -200,6 +206,14 @@ test("a command that takes too long is stopped, and counts as cut off", async ()
   })
   expect((error as { details: object }).details).not.toHaveProperty("notMade")
   expect(performance.now() - begun).toBeLessThan(5_000)
+})
+
+test("the limit that is told is the limit, however long the end took", async () => {
+  const it = await world()
+  const run = ["sh", "-c", 'trap "" TERM; sleep 1.2; exit 0']
+  await expect(it.run({ run, timeoutMs: 200 })).rejects.toMatchObject({
+    fact: expect.stringMatching(/^it was stopped after 200 ms, its limit; it was gone [\d.]+ s after its start$/),
+  })
 })
 
 test("cancelling ends a command and a function at once", async () => {

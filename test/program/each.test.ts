@@ -1,5 +1,5 @@
 import { join } from "node:path"
-import { each, group, type Output, program, resource, text } from "fettle"
+import { each, group, type Output, type Program, program, resource, text } from "fettle"
 import { expect, test } from "vitest"
 import { changesOf, outcomesOf, runsIn, testFolder } from "../support/runs.ts"
 import { thing, world } from "../support/world.ts"
@@ -133,4 +133,23 @@ test("an empty list declares nothing", async () => {
   const applied = await apply(fleet(far.folder, ""))
   expect(applied.outcome).toBe("done")
   expect(far.names()).toEqual(["list"])
+})
+
+test("what goes wrong in an item is told with the place of the each, or of the line that threw", async () => {
+  const folder = testFolder()
+  const { plan } = runsIn(folder)
+  const keyed = (key: (item: string) => string) => program("keyed", {}, () => void each("e", ["a", "b"], key, () => {}))
+  const built = (build: () => unknown) => program("built", {}, () => void each("e", ["a"], String, build))
+  const cases: readonly [Program, code: string, fact: string][] = [
+    [keyed(() => "same"), "KEY_DUPLICATE", 'two items have the key "same"'],
+    [keyed(() => "a["), "NAME_INVALID", 'the key name "a[" is not usable'],
+    [keyed((async () => "a") as never), "NAME_INVALID", "the key name"],
+    [built(() => JSON.parse("{")), "PROGRAM_THREW", "JSON"],
+  ]
+  for (const [broken, code, fact] of cases) {
+    const { error } = await plan(broken)
+    expect(error).toMatchObject({ code, fact: expect.stringContaining(fact) })
+    expect(String(error?.place)).toContain("each.test.ts:")
+    expect(error?.address).toBe("fettle.each[e]")
+  }
 })

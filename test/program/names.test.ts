@@ -10,6 +10,15 @@ const addresses = (build: () => unknown): readonly string[] => [
   ...scopeOf(program("names", {}, build)).declarations.keys(),
 ]
 
+test("options behind the function of a group are not dropped in silence", () => {
+  const swapped = group as unknown as (name: string, build: () => void, options: object) => void
+  const wrong = program("swapped", {}, () => swapped("g", () => {}, { finally: [["true"]] }))
+  expect(thrownBy(() => scopeOf(wrong))).toMatchObject({
+    code: "PROPS_INVALID",
+    fact: "group g: its options stand before its function",
+  })
+})
+
 describe("addresses", () => {
   test("are groups, kind and name", () => {
     const all = addresses(() => {
@@ -32,6 +41,26 @@ describe("addresses", () => {
       code: "NAME_INVALID",
       fact: expect.stringContaining("a test.thing needs a name here"),
     })
+  })
+
+  test("are not asked for where it is a prop that is wrong", () => {
+    const lines: string[] = []
+    const wrong = program("names", {}, () => {
+      const first = resource(thing, "first", { ...at, name: "a" })
+      resource(thing, { ...at, name: lines.push(lineHere()) as never })
+      resource(thing, { ...at, name: first.name })
+    })
+    const error = thrownBy(() => scopeOf(wrong))
+    expect(error).toMatchObject({
+      code: "PROPS_INVALID",
+      fact: expect.stringMatching(/^test\.thing: name: .*expected string/),
+    })
+    expect(error.place).toContain(lines[0])
+    const mixed = program("names", {}, () => {
+      const first = resource(thing, "first", { ...at, name: "a" })
+      resource(thing, { ...at, name: first.name, ...({ sizes: 3 } as object) })
+    })
+    expect(thrownBy(() => scopeOf(mixed)).code).toBe("PROPS_INVALID")
   })
 
   test("of two nodes are never the same: both places are told", () => {

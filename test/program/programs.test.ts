@@ -1,7 +1,8 @@
-import { each, group, on, program, resource, retire, task } from "fettle"
+import { each, group, on, type Program, program, resource, retire, task } from "fettle"
 import type { Connection } from "fettle/provider"
 import { provider } from "fettle/provider"
 import { describe, expect, test } from "vitest"
+import { expandEach } from "../../src/plan/collect.ts"
 import { isProgram, paramsFor } from "../../src/program/program.ts"
 import { thing } from "../support/world.ts"
 import { scopeOf, thrownBy } from "./declared.ts"
@@ -52,6 +53,9 @@ describe("parameters", () => {
     ["an unknown parameter", "dev", { ports: 1 }, "PARAM_INVALID", 'no parameter "ports"; it has port, host, tls'],
     ["no number", "dev", { port: "http" }, "PARAM_INVALID", 'parameter port is "http", it must be a number'],
     ["an empty number", "dev", { port: " " }, "PARAM_INVALID", "it must be a number"],
+    ["a number too large for one", "dev", { port: "1e999" }, "PARAM_INVALID", "it must be a finite number"],
+    ["a number without end", "dev", { port: Number.POSITIVE_INFINITY }, "PARAM_INVALID", "it must be a finite number"],
+    ["what is not a number", "dev", { port: Number.NaN }, "PARAM_INVALID", "it must be a number"],
     ["no boolean", "dev", { tls: "yes" }, "PARAM_INVALID", "it must be a boolean"],
   ]
   for (const [what, stage, given, code, fact] of wrong)
@@ -70,6 +74,79 @@ describe("parameters", () => {
     expect(thrownBy(() => scopeOf(one, "dev", { port: 3 })).code).toBe("PROGRAM_THREW")
     expect(seen).toEqual({ port: 3 })
   })
+})
+
+describe("a program is refused at its own place", () => {
+  const make = program as (...all: unknown[]) => Program
+  const none = () => {}
+  const cases: readonly [what: string, all: unknown[], code: string, fact: string][] = [
+    [
+      "with a stage that sets an unknown parameter",
+      ["one", { port: 1 }, none, { stages: { prod: { prot: 80 } } }],
+      "PARAM_INVALID",
+      'stage prod sets "prot", which is no parameter; did you mean port?',
+    ],
+    [
+      "with a stage whose value is of another type",
+      ["one", { port: 1 }, none, { stages: { prod: { port: "80" } } }],
+      "PARAM_INVALID",
+      'parameter port of stage prod is "80", it must be a number',
+    ],
+    [
+      "with a stage that sets nothing where a value belongs",
+      ["one", { port: 1 }, none, { stages: { prod: { port: undefined } } }],
+      "PARAM_INVALID",
+      "parameter port of stage prod is undefined",
+    ],
+    ["with a stage that is no object", ["one", {}, none, { stages: { prod: 1 } }], "PARAM_INVALID", "stage prod"],
+    ["with a parameter without end", ["one", { port: Infinity }, none], "PARAM_INVALID", "parameter port is Infinity"],
+    ["with a parameter that is a list", ["one", { ports: [1] }, none], "PARAM_INVALID", "parameter ports is a list"],
+    ["with an unknown option", ["one", {}, none, { stage: {} }], "PROPS_INVALID", "did you mean stages?"],
+    ["without a function", ["one", {}], "PROPS_INVALID", "its third argument must be a function, not undefined"],
+    [
+      "with a notification that is none",
+      ["one", {}, none, { notify: ["https://example.com"] }],
+      "PROPS_INVALID",
+      "notify must be a list of what notify(…) gives",
+    ],
+  ]
+  for (const [what, all, code, fact] of cases)
+    test(what, () => {
+      const thrown = thrownBy(() => make(...all))
+      expect(thrown).toMatchObject({ code, fact: expect.stringContaining(fact) })
+      expect(thrown.place).toContain("programs.test.ts:")
+    })
+
+  test("inside the function of another: its nodes would belong to nothing", () => {
+    const outer = program("outer", {}, () => void program("inner", {}, () => {}))
+    expect(thrownBy(() => scopeOf(outer))).toMatchObject({
+      code: "PROGRAM_NESTED",
+      fact: "program inner is made inside the function of another program",
+      place: expect.stringContaining("programs.test.ts:"),
+    })
+  })
+})
+
+describe("a function that only declares returns no promise", () => {
+  const later = async (): Promise<void> => {
+    await Promise.resolve()
+    throw new Error("what it throws later ends nothing")
+  }
+  const cases: Record<string, () => unknown> = {
+    "the function of group g": () => group("g", later),
+    "the function of on(web, …)": () => on(connection("web"), later),
+    "the function of fettle.each[e]": () => each("e", ["a"], String, later),
+    "the function of group inner": () => group("outer", () => void group("inner", { finally: [] }, later)),
+  }
+  for (const [what, build] of Object.entries(cases))
+    test(what, async () => {
+      const one = program("late", {}, () => void build())
+      const expand = () => expandEach(scopeOf(one), ({ items }) => items as readonly unknown[], new Set())
+      const thrown = thrownBy(expand)
+      expect(thrown).toMatchObject({ code: "PROGRAM_ASYNC", fact: `${what} returned a promise` })
+      expect(thrown.place).toContain("programs.test.ts:")
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    })
 })
 
 describe("a program", () => {
@@ -111,6 +188,21 @@ describe("a program", () => {
         ),
       ).fact,
     ).toBe("a text")
+    const silent: readonly [unknown, string][] = [
+      [null, "it threw null"],
+      [undefined, "it threw undefined"],
+      ["", "it threw an empty text"],
+    ]
+    for (const [value, fact] of silent)
+      expect(
+        thrownBy(() =>
+          scopeOf(
+            program("silent", {}, () => {
+              throw value
+            }),
+          ),
+        ),
+      ).toMatchObject({ code: "PROGRAM_THREW", fact, place: expect.stringContaining("programs.test.ts:") })
   })
 
   test("leaves nothing behind when it throws: the next one is built as if alone", () => {

@@ -57,12 +57,13 @@ describe("props", () => {
       expect(Object.isFrozen(each)).toBe(true)
   })
 
-  test("leave out what is undefined, and keep secrets and bytes as they are", () => {
+  test("keep secrets as they are, and copy bytes", () => {
     const key = secret.env("KEY")
     const bytes = new Uint8Array([1, 2])
-    const props = propsOf(() => resource(deep, "a", { name: "a", key, bytes, labels: { none: undefined as never } }))
+    const props = propsOf(() => resource(deep, "a", { name: "a", key, bytes }))
     expect(props.key).toBe(key)
-    expect(props.bytes).toBe(bytes)
+    expect(props.bytes).toEqual(bytes)
+    expect(props.bytes).not.toBe(bytes)
     expect(props.labels).toEqual({})
   })
 
@@ -76,6 +77,16 @@ describe("props", () => {
       "two at once",
       { name: 1, labels: { x: 2 } },
       "name: Invalid input: expected string, received number; labels.x: Invalid input",
+    ],
+    [
+      "that are undefined",
+      { name: "a", key: undefined },
+      "test.deep[a]: key: it is undefined; leave the key out where it is not meant",
+    ],
+    [
+      "undefined deep inside",
+      { name: "a", labels: { one: "1", two: undefined }, ports: [{ from: 1 }, { from: 1, to: undefined }] },
+      "labels.two: it is undefined; leave the key out where it is not meant; ports.1.to: it is undefined",
     ],
     ["that are no object", ["text"], "props: Invalid input: expected object, received array"],
     ["that are a class", new Map([["name", "a"]]), "name: Invalid input: expected string, received undefined"],

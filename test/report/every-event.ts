@@ -40,6 +40,7 @@ export function fullPlan(text: string): Plan {
     "decide",
     "adopt",
     "forget",
+    "move",
     "refresh",
     "blocked",
     "none",
@@ -59,13 +60,15 @@ export function fullPlan(text: string): Plan {
     verifyOnly: true,
     expectAbsent: 1,
     expectDeletes: 2,
+    expectTargets: [text],
+    limit: text,
   }
   return plan(changes, {
     program: text,
     stage: text,
     params: { [text]: text, port: 80, on: true },
     options,
-    bound: { program: text, state: text, world: text },
+    bound: { program: text, state: text, world: text, wanted: text },
   })
 }
 
@@ -95,6 +98,7 @@ export function everyEvent(text: string): readonly EventBody[] {
       stream,
       text,
     })),
+    "node.measured": [{ type: "node.measured", address: text, measured: { counted: text } }],
     "check.finished": (["yes", "no", "inconclusive"] as const).map((verdict) => ({
       type: "check.finished",
       address: `${text} ${verdict}`,
@@ -112,6 +116,7 @@ export function everyEvent(text: string): readonly EventBody[] {
         outcome,
         durationMs: 12,
         because: text,
+        order: "create-first",
         error: fullError(`${text} ${outcome}`),
       },
       {

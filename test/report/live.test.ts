@@ -384,3 +384,48 @@ test("a log file gets a line of progress every ten seconds", () => {
   `)
   expect(vi.getTimerCount()).toBe(0)
 })
+
+test("while somebody is asked something nothing is drawn; then all that happened is", () => {
+  const terminal = new Emulator(80)
+  const reporter = live(terminal)
+  const end: Step = { type: "node.finished", address: "task[build]", action: "create", outcome: "done", durationMs: 1 }
+  const steps = [...underWay(), end]
+  play(reporter, steps.slice(0, 5))
+  const resume = [reporter.pause(), reporter.pause()]
+  terminal.write("Password: ")
+  const asking = terminal.text
+  play(reporter, steps, 5)
+  vi.advanceTimersByTime(60_000)
+  resume[0]?.()
+  vi.advanceTimersByTime(60_000)
+  expect(terminal.text).toBe(asking)
+  expect(asking.split("\n").at(-1)).toBe("Password:")
+  terminal.write("\n")
+  resume[1]?.()
+  vi.advanceTimersByTime(1_000)
+  expect(terminal.text).toMatch(/Password:\n[\s\S]*task\[build\][\s\S]*host\.process\[shop\]/)
+})
+
+test("a log that only grows waits for the answer, too", () => {
+  const written: string[] = []
+  const reporter = terminalReporter({
+    write: (text) => written.push(text),
+    columns: () => 80,
+    color: false,
+    isTTY: false,
+    verbose: false,
+    root: "/",
+  })
+  const steps = [
+    ...underWay(),
+    { type: "node.finished", address: "task[build]", action: "create", outcome: "done" },
+  ] as Step[]
+  play(reporter, steps.slice(0, 5))
+  const before = written.length
+  const resume = reporter.pause()
+  play(reporter, steps, 5)
+  vi.advanceTimersByTime(60_000)
+  expect(written.length).toBe(before)
+  resume()
+  expect(written.slice(before).join("")).toContain("task[build]")
+})

@@ -214,6 +214,22 @@ test("colours say what is calm and what is not", () => {
   `)
 })
 
+test("a replacement says what is stopped when", () => {
+  const replaced = (order: "create-first" | "stop-first" | "delete-first") =>
+    shown(
+      plan([change("docker.container[web]", "replace", { because: "env differs", cause: "wanted", order })], {
+        total: 1,
+      }),
+    )
+  expect(replaced("create-first")).toMatch(/\+\/- docker\.container\[web\] +wanted: env differs · the new one first/)
+  expect(replaced("stop-first")).toMatch(
+    /-\/\+ docker\.container\[web\] +wanted: env differs · the old one is stopped first/,
+  )
+  expect(replaced("delete-first")).toMatch(
+    /-\/\+ docker\.container\[web\] +wanted: env differs · the old one goes first/,
+  )
+})
+
 test("an ordinary plan ends with its counts", () => {
   const changes = [
     created("host.directory[/srv/shop]"),

@@ -32,6 +32,23 @@ function shown(run: TestRun, isTTY: boolean): string {
   return terminal.text
 }
 
+test("a replace has the sign of its order, before and after", async () => {
+  const far = world(join(testFolder(), "world"))
+  const { apply } = runsIn(testFolder())
+  const sized = (size: number, order: "create-first" | "delete-first") =>
+    program("sized", {}, () => void resource(thing, "a", { folder: far.folder, name: "a", size, order }))
+  await apply(sized(1, "create-first"))
+  for (const [size, order, sign] of [
+    [2, "delete-first", "-/+"],
+    [3, "create-first", "+/-"],
+  ] as const) {
+    const text = shown(await apply(sized(size, order)), false)
+    const lines = text.split("\n").filter((line) => line.includes("test.thing[a]  ") && /replace|first/.test(line))
+    expect(lines.length, text).toBeGreaterThan(1)
+    for (const line of lines) expect(line, text).toContain(`${sign} test.thing[a]`)
+  }
+})
+
 test("events of a real run fit the schema, and every reporter shows them", async () => {
   const folder = testFolder()
   const far = world(join(folder, "world"))

@@ -1,6 +1,6 @@
+import { eventSchema, type JsonSchema, lineSchema } from "fettle/events"
 import { expect, test } from "vitest"
 import { z } from "zod"
-import { eventSchema, type JsonSchema } from "../../src/events/schema.ts"
 import { jsonLinesReporter } from "../../src/report/json-lines.ts"
 import { events, MIXED, streamed } from "./build.ts"
 import { everyEvent } from "./every-event.ts"
@@ -32,6 +32,20 @@ test("a reader's own validator takes them too", () => {
   const schema = z.fromJSONSchema(eventSchema as unknown as Parameters<typeof z.fromJSONSchema>[0])
   for (const event of read(all)) expect(schema.safeParse(event).error).toBeUndefined()
   expect(schema.safeParse({ ...(read(all)[0] as object), stage: 1 }).success).toBe(false)
+})
+
+test("a line about what went wrong outside a run fits the schema of lines, and the schema of events does not take it", () => {
+  const line = {
+    type: "error",
+    code: "SYNTAX",
+    fact: "it does not parse",
+    next: "correct the line",
+    place: "fettle.ts:1",
+  }
+  expect(problems(line, lineSchema, lineSchema)).toEqual([])
+  expect(problems(line, eventSchema, eventSchema)).not.toEqual([])
+  expect(problems({ ...line, next: undefined }, lineSchema, lineSchema)).not.toEqual([])
+  for (const event of read(all)) expect(problems(event, lineSchema, lineSchema)).toEqual([])
 })
 
 test("what is wrong does not fit", () => {
@@ -93,12 +107,15 @@ const INTRODUCTION = `<!-- Made from src/events/schema.ts: \`npx vitest run test
 # Events
 
 Everything that a run tells is an event: one typed stream, redacted before anybody sees it. Reporters show it; the JSON
-lines reporter writes each event as one line of JSON. The lines are described by a JSON Schema (draft 2020-12), which
-\`src/events/schema.ts\` exports as \`eventSchema\`.
+lines reporter writes each event as one line of JSON. The lines are described by a JSON Schema (draft 2020-12), the value
+\`eventSchema\` of \`fettle/events\`; \`lineSchema\` there describes every line that a command with \`--json\` prints.
+
+    import { eventSchema, lineSchema } from "fettle/events"
 
     {"runId":"7c9e…","traceId":"0af7…","seq":12,"at":1795402800041,"type":"node.finished","address":"host.file[config]","action":"create","outcome":"done","durationMs":12}
 
 - The first event of a run is \`run.started\` (where the run could begin at all), the last one is \`run.finished\`.
+- What goes wrong outside a run (the program does not load, a wrong command line) is one line \`{"type":"error","code":…,"fact":…,"next":…}\`, which belongs to no run and has no \`runId\`; \`address\`, \`place\`, \`cause\` and \`details\` may stand in it.
 - Readers must ignore properties and types of events that they do not know: later versions may add some.
 - Characters that a terminal obeys stand in the lines as \`\\uXXXX\`, which any JSON reader turns back.
 `

@@ -11,12 +11,17 @@ export interface Ended {
 }
 
 /** Runs one order in a process of its own, as a user's run is. */
-export function runChild(order: Order, env: Readonly<Record<string, string>> = {}): Promise<Ended> {
+export function runChild(
+  order: Order,
+  env: Readonly<Record<string, string>> = {},
+  onStart: (pid: number) => void = () => {},
+): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", CHILD, JSON.stringify(order)], {
       env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     })
+    onStart(child.pid ?? 0)
     let stdout = ""
     let stderr = ""
     child.stdout.on("data", (bytes) => (stdout += bytes))

@@ -13,6 +13,16 @@ export function recordedNames(file: string): readonly string[] {
   })
 }
 
+/** Addresses with an intent that nobody has settled. */
+export function openIntents(file: string): readonly string[] {
+  return inCopy(file, (database) =>
+    database
+      .prepare("select address from journal where open = 1")
+      .all()
+      .map((row) => String(row.address)),
+  )
+}
+
 /** What SQLite's own check says of a state file: "ok" where it is sound, or not there yet. */
 export function soundness(file: string): string {
   return inCopy(file, (database) =>

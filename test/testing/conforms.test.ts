@@ -6,7 +6,7 @@ import type { AnyProvider } from "fettle/provider"
 import { type ConformsOptions, conforms, conformsTests, type Finding, type World } from "fettle/testing"
 import { afterAll, describe, expect, test } from "vitest"
 import { z } from "zod"
-import { thing } from "../support/world.ts"
+import { world as folderOf, thing } from "../support/world.ts"
 import { entryKind, registryWorld, seenOf } from "./registry.ts"
 import { thingWorld } from "./thing-world.ts"
 
@@ -38,6 +38,8 @@ describe("a kind that keeps the contract passes", () => {
   })
 })
 
+const ENTRY = entryKind("token")
+
 /** Kinds that break one rule each: rule → the broken kind in its world. */
 const broken: Record<string, readonly [provider: AnyProvider, world: World, evidence: RegExp]> = {
   "names are told from props alone, one for each thing": ofThing({ id: () => String(Math.random()) }, /and then/),
@@ -58,6 +60,18 @@ const broken: Record<string, readonly [provider: AnyProvider, world: World, evid
         ),
     },
     /left the program.*READ_SILENT/s,
+  ),
+  "a read and a plan change nothing": ofThing(
+    // Brings what it finds to what is wanted, at once.
+    {
+      read: async (keys, call) => {
+        for (const { want } of keys)
+          if (want !== undefined && folderOf(want.folder).get(want.name) !== undefined)
+            folderOf(want.folder).put(want.name, { ...folderOf(want.folder).get(want.name), value: want.value })
+        return thing.read(keys, call)
+      },
+    },
+    /a read or a plan changed value: there: .*another.*, before there: .*one/,
   ),
   "1,000 keys take a bounded number of calls": ofEntry(
     "token",
@@ -213,6 +227,30 @@ const broken: Record<string, readonly [provider: AnyProvider, world: World, evid
     /with a list from before it, the plan says: create/,
   ),
   "a truncated list is never taken for absence": ofEntry("token", { read: listOnly }, /is read as absent/),
+  "what somebody changes on the far side is seen": ofEntry(
+    "token",
+    // Answers from what it remembers.
+    {
+      read: async (keys, call) => {
+        const told = await ENTRY.read(keys, call)
+        return new Map(
+          keys.map(({ address, last }) => [
+            address,
+            last === undefined ? (told.get(address) as never) : { outputs: last.outputs },
+          ]),
+        )
+      },
+    },
+    /it was changed on the far side, and is still read as/,
+  ),
+  "a far side that cannot be read is a failure, never absence": ofEntry(
+    "token",
+    {
+      read: async (keys, call) =>
+        ENTRY.read(keys, call).catch(() => new Map(keys.map(({ address }) => [address, { absent: true }]))),
+    },
+    /nothing could be read, and the answer is .*absent/,
+  ),
 }
 
 /** Takes what a list does not show for absent. */
@@ -232,7 +270,7 @@ describe("a kind that breaks a rule is caught", () => {
       expect(error).toBeInstanceOf(FettleError)
       const { code, fact, details } = error as FettleError
       forget(fact)
-      expect(code).toBe("CHECK_NO")
+      expect(code).toBe("CONTRACT_BROKEN")
       expect(fact).toMatch(evidence)
       expect(details?.findings).toMatchObject([{ name: rule, ok: false, asked: true }])
     })
@@ -245,11 +283,35 @@ test("all rules are looked at, also after one does not hold, and the error can b
   const error = (await conforms(provider, world, { seeds: 1 }).catch((thrown: unknown) => thrown)) as FettleError
   forget(error.fact)
   expect(error.details?.findings).toHaveLength(Object.keys(broken).length)
-  expect(error.fact).toMatch(/^test\.thing breaks \d+ of 22 rules:\n {2}✗ /)
+  expect(error.fact).toMatch(/^test\.thing breaks \d+ of 25 rules:\n {2}✗ /)
   expect(error.fact).toContain(
     "✗ outputs fit the schema\n    ensure gives serial: Invalid input: expected number, received string",
   )
-  expect(error.toJSON()).toMatchObject({ code: "CHECK_NO", next: "mend the kind; each rule says what it saw" })
+  expect(error.toJSON()).toMatchObject({ code: "CONTRACT_BROKEN", next: "mend the kind; each rule says what it saw" })
+})
+
+test.each<readonly [string, Partial<typeof thing>, RegExp]>([
+  [
+    "of a create",
+    { predict: (_want, seen) => (seen !== undefined && "absent" in seen ? { serial: 0 } : {}) },
+    /serial was/,
+  ],
+  [
+    "of an update",
+    { predict: (_want, seen) => (seen !== undefined && "outputs" in seen ? { value: "0" } : {}) },
+    /value was/,
+  ],
+])("what is told from a read and is not so is caught: %s", async (_what, changes, evidence) => {
+  const rule = "what was predicted is what the create gives"
+  const error = await brokenRule(rule, { ...thing, ...changes }, thingWorld(folder) as World)
+  expect(error.fact).toMatch(evidence)
+})
+
+test("what is told from a read must be told twice the same", async () => {
+  const rule = "plan is pure: the same answer for the same question, and nothing is touched"
+  const predict: (typeof thing)["predict"] = (_want, seen) => (seen === undefined ? {} : { serial: Math.random() })
+  const error = await brokenRule(rule, { ...thing, predict }, thingWorld(folder) as World)
+  expect(error.fact).toMatch(/predict gives two answers for what is absent/)
 })
 
 test("evidence shows no secret", { timeout: 60_000 }, async () => {
@@ -304,3 +366,15 @@ function ofEntry(
 ): readonly [AnyProvider, World, RegExp] {
   return [entryKind(settles, changes), registryWorld() as World, evidence]
 }
+
+test.each<readonly [identities: NonNullable<AnyProvider["identities"]>, evidence: RegExp]>([
+  [() => [String(Math.random())], /the identities of the same props are .* and then /],
+  [() => ["all of them"], /two variants share the identity "all of them"/],
+])("identities that do not tell things apart are caught: %s", async (identities, evidence) => {
+  const error = await brokenRule(
+    "names are told from props alone, one for each thing",
+    entryKind("token", { identities }),
+    registryWorld() as World,
+  )
+  expect(error.fact).toMatch(evidence)
+})

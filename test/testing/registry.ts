@@ -1,9 +1,16 @@
-import { FettleError, secret } from "fettle"
-import { type Connection, provider, type Read, type Seen, type Settles } from "fettle/provider"
+import { secret } from "fettle"
+import {
+  type Connection,
+  FettleError,
+  plainDriver,
+  provider,
+  type Read,
+  type Seen,
+  type Settles,
+  secretText,
+} from "fettle/provider"
 import type { World } from "fettle/testing"
 import { z } from "zod"
-import { plainDriver } from "../../src/connect/plain-driver.ts"
-import { Secret } from "../../src/secrets/secret.ts"
 
 /** One entry as the registry keeps it. */
 export interface Entry {
@@ -26,6 +33,7 @@ export class Registry {
   #cut = Number.POSITIVE_INFINITY
   #next = 0
   calls = 0
+  isDown = false
 
   get size(): number {
     return this.#entries.size
@@ -33,6 +41,7 @@ export class Registry {
 
   async list(from: number): Promise<Page> {
     this.calls += 1
+    if (this.isDown) throw new Error("503: try again later")
     const all = this.#stale ?? [...this.#entries.values()]
     const until = Math.min(from + PAGE, this.#cut)
     return { entries: all.slice(from, until), more: until < all.length }
@@ -41,6 +50,7 @@ export class Registry {
   /** One entry, always as it is. */
   async get(id: string): Promise<Entry | undefined> {
     this.calls += 1
+    if (this.isDown) throw new Error("503: try again later")
     return this.#entries.get(id)
   }
 
@@ -79,6 +89,12 @@ export class Registry {
     this.#cut = entries
   }
 
+  /** Somebody else writes. */
+  overwrite(name: string, value: string): void {
+    for (const entry of this.#entries.values())
+      if (entry.name === name) this.#entries.set(entry.id, { ...entry, value })
+  }
+
   clear(): void {
     this.#stale = undefined
     this.#cut = Number.POSITIVE_INFINITY
@@ -96,12 +112,12 @@ export function registry(far: Registry): Connection<Registry> {
   }
 }
 
-const props = z.strictObject({ name: z.string(), value: z.string().default(""), key: z.instanceof(Secret<string>) })
+const props = z.strictObject({ name: z.string(), value: z.string().default(""), key: secretText })
 const outputs = z.object({
   id: z.string(),
   name: z.string(),
   value: z.string(),
-  key: z.instanceof(Secret<string>),
+  key: secretText,
 })
 
 export type Given = z.output<typeof outputs>
@@ -206,6 +222,13 @@ export function registryWorld(far = new Registry()): World<ReturnType<typeof sou
     change: (given) => ({ ...given, value: "another", key: secret.env("OTHER") }),
     count: () => far.size,
     calls: () => far.calls,
+    disturb: ({ name }) => far.overwrite(name, "somebody's"),
+    breakReads: () => {
+      far.isDown = true
+      return () => {
+        far.isDown = false
+      }
+    },
     refused: (variant) => ({ name: `entry-${variant}`, value: "refused", key: secret.env("KEY") }),
     secrets: { KEY: "correct horse battery", OTHER: "staple of another kind" },
     faults: {

@@ -1,14 +1,17 @@
 // What lookup, task, check, each, group and on take and give.
 import {
+  allowed,
   check,
   each,
   group,
   http,
   lookup,
   type Node,
+  notify,
   type Output,
   on,
   resource,
+  retry,
   type Secret,
   secret,
   type TaskCall,
@@ -95,6 +98,16 @@ check("no probe", { url: "http://x/" })
 check("options", http.get("http://x/"), { retries: 3 })
 // @ts-expect-error Type 'Secret<string>' is not assignable to type 'Input<Expected>'
 check("deep", http.get("http://x/", { json: { "a.b": secret.env("KEY") } }))
+
+// policies: a list of policies, or of notifications.
+const policies = [retry(), allowed({ stages: ["prod"] }), notify({ command: ["page"] })]
+resource(note, "policies", { text: "a" }, { policies })
+// @ts-expect-error Type 'Policy' is missing the following properties from type 'readonly NodePolicy[]'
+resource(note, "one", { text: "a" }, { policies: retry() })
+// @ts-expect-error Type 'string' is not assignable to type 'NodePolicy'
+resource(note, "word", { text: "a" }, { policies: ["retry"] })
+// @ts-expect-error 'protected' does not exist in type
+resource(note, "unknown", { text: "a" }, { protected: true })
 
 // each: the items of a list that may be known only later.
 each(

@@ -37,6 +37,10 @@ export const volume = provider({
   volatile: ["serial"],
   id: (want) => want.name,
   idOf: (made) => made.name,
+  identities: (of, id) => {
+    exactly<Props>()(of)
+    return id === undefined ? [] : [`${of.size}/${id}`]
+  },
   predict: (want) => ({ name: want.name }),
   read: async (keys, call: Read<Client>) => {
     exactly<readonly Key<Props, Outputs>[]>()(keys)

@@ -31,10 +31,13 @@ function refuseMixed({ options }: Call, asked: PlanOptions, saved: Plan, { progr
     })
 }
 
-/** Asks the checks. Nothing is changed, so nobody is asked. */
+/** Asks the checks, or those among the targets and what they need. Nothing is changed, so nobody is asked. */
 export async function verify(call: Call): Promise<number> {
   const loaded = await loadProgram(call)
-  return runProgram(call, loaded, { options: { verifyOnly: true }, asking: { meant: () => true } })
+  return runProgram(call, loaded, {
+    options: { ...planOptionsOf(call.options), verifyOnly: true },
+    asking: { meant: () => true },
+  })
 }
 
 /** Deletes everything that Fettle made. The command is consent to its own deletions once the program's name is typed. */

@@ -6,7 +6,7 @@ import { declare, paramsFor } from "../../program/program.ts"
 import { localTools } from "../../run/local.ts"
 import { readRuns, readState } from "../../run/state-edit.ts"
 import { findKey } from "../../secrets/key.ts"
-import type { Holder } from "../../state/lock.ts"
+import { type Holder, ownerOf } from "../../state/lock.ts"
 import { type Call, paramsOf } from "../call.ts"
 import { pageFor, print, sayJson } from "../print.ts"
 import { stateFolderOf } from "../setup.ts"
@@ -156,7 +156,7 @@ async function trackedIn(folder: string, { around }: Call): Promise<string> {
 function stateFindings(place: Found, { around }: Call): readonly Finding[] {
   try {
     const { rows, open } = readState(place.file)
-    const holder = aliveHolder(place.file.replace(/\.db$/, ".lock"), around.host)
+    const holder = ownerOf(place.file.replace(/\.db$/, ".lock"), around.host)
     const says = existsSync(place.file) ? `${rows.length} recorded in ${place.file}` : "none yet"
     return [{ what: "state", ok: true, says }, openFinding(open.length, holder), lockFinding(holder)]
   } catch (thrown) {
@@ -175,29 +175,6 @@ function lockFinding(holder: Holder | undefined): Finding {
   if (holder === undefined) return { what: "lock", ok: true, says: "free" }
   const { who, host, pid, command, since } = holder
   return { what: "lock", ok: true, says: `held by ${who} on ${host} (pid ${pid}, fettle ${command}, since ${since})` }
-}
-
-/** A lock ends with its process; who held it is only a note beside it. To try the lock would be in the way of a run. */
-function aliveHolder(lock: string, host: string): Holder | undefined {
-  const holder = holderOf(lock)
-  return holder === undefined || (holder.host === host && !isAlive(holder.pid)) ? undefined : holder
-}
-
-function holderOf(lock: string): Holder | undefined {
-  try {
-    return JSON.parse(readFileSync(`${lock}.holder`, "utf8")) as Holder
-  } catch {
-    return undefined
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (thrown) {
-    return (thrown as NodeJS.ErrnoException).code === "EPERM"
-  }
 }
 
 function keyFinding(place: Found | undefined, { around }: Call): Finding {

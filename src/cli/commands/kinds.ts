@@ -3,6 +3,8 @@ import { FettleError } from "../../errors.ts"
 import { DEFAULT_STAGE, declare, paramsFor } from "../../program/program.ts"
 import type { AnyProvider } from "../../provider.ts"
 import { builtInKind, builtInKinds } from "../../run/built-in.ts"
+import { localTools } from "../../run/local.ts"
+import { runners } from "../../verify/runners.ts"
 import { type Call, paramsOf } from "../call.ts"
 import { loadProgram } from "../load.ts"
 import { pageFor, print, say, sayJson, tableLines } from "../print.ts"
@@ -34,6 +36,8 @@ async function knownKinds(call: Call): Promise<ReadonlyMap<string, AnyProvider>>
     const provider = await builtInKind(kind)
     if (provider !== undefined) known.set(kind, provider)
   }
+  const { task, check } = runners(localTools(call.around.cwd, call.around.env))
+  for (const { provider } of [task, check]) known.set(provider.kind, provider)
   for (const [kind, provider] of await programKinds(call)) known.set(kind, provider)
   return known
 }

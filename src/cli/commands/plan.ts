@@ -1,5 +1,4 @@
 import { resolve } from "node:path"
-import { EXIT } from "../../run/context.ts"
 import { planProgram } from "../../run/run.ts"
 import { type Call, planOptionsOf } from "../call.ts"
 import { loadProgram } from "../load.ts"
@@ -18,13 +17,16 @@ export async function plan(call: Call): Promise<number> {
     subscribers: [reporter.subscriber],
     signal: stop.stopping,
     stopping: stop.stopping,
+    crash: stop.crash,
+    pause: reporter.pause,
   })
   try {
     if (call.options.types === true) await checkTypes(loaded, setup.tools)
-    const result = await planProgram(setup, { ...planOptionsOf(call.options), bound: call.options.out !== undefined })
-    if (call.options.out !== undefined && result.plan !== undefined)
-      save(call, call.options.out, result.plan, reporter.say)
-    return result.exitCode === EXIT.changes && call.options.check !== true ? EXIT.done : result.exitCode
+    const { out, check } = call.options
+    const options = { ...planOptionsOf(call.options), bound: out !== undefined, check: check === true }
+    const result = await planProgram(setup, options)
+    if (out !== undefined && result.plan !== undefined) save(call, out, result.plan, reporter.say)
+    return result.exitCode
   } finally {
     reporter.close()
     stop.end()
@@ -33,5 +35,8 @@ export async function plan(call: Call): Promise<number> {
 
 function save(call: Call, out: string, made: Parameters<typeof writePlan>[1], tell: (text: string) => void): void {
   writePlan(resolve(call.around.cwd, out), made)
-  if (call.options.quiet !== true) tell(`Saved. To carry out exactly this plan: fettle apply ${out}`)
+  const blocked = made.changes.filter((change) => change.action === "blocked").length
+  const but =
+    blocked === 0 ? "" : `, but for the ${blocked === 1 ? "one node that is" : `${blocked} nodes that are`} blocked`
+  if (call.options.quiet !== true) tell(`Saved${but}. To carry out exactly this plan: fettle apply ${out}`)
 }

@@ -1,9 +1,13 @@
 import { readdirSync, readFileSync } from "node:fs"
-import type { Readable, Writable } from "node:stream"
-import { startPiped } from "../process.ts"
+import type { Duplex, Readable, Writable } from "node:stream"
+import type { FettleError } from "../../errors.ts"
+import { type DialTo, dialHere } from "../dial.ts"
+import { type PipedChild, startPiped } from "../process.ts"
 
 /** How long the last words of a shell may take after its end. */
 const LINGER_MS = 300
+/** From SIGTERM to SIGKILL of a session on this machine that must go: its trap removes what it staged. */
+const GRACE_MS = 2_000
 
 /** A started shell on the far side: what is written to it, what it answers, and its end. */
 export interface Carried {
@@ -12,8 +16,16 @@ export interface Carried {
   readonly stderr: Readable
   /** How the carrying process ended; resolves once, also where it could not be started. */
   readonly ended: Promise<string>
-  /** Ends everything the shell has started that did not leave its session. */
-  kill(signal: "SIGTERM" | "SIGKILL"): void
+  /** Standard input is the shell's own: nobody on the way there reads it any more. */
+  readonly ready: Promise<void>
+  /** Time to leave between the two signals of `kill`. */
+  readonly graceMs: number
+  /** Ends everything the shell has started that did not leave its session. `folder` is what the session calls its own. */
+  kill(signal: "SIGTERM" | "SIGKILL", folder?: string): void
+  /** Which key proved who the host is, as in "ssh-ed25519 SHA256:…". */
+  hostKey?(): string | undefined
+  /** What is known of an end before the session began; `said` is what stood on standard error. */
+  failure?(how: string, said: string): Promise<FettleError | undefined>
 }
 
 /** What carries the frames: starts an argument list on the far side, with pipes. The only part that differs between local and ssh. */
@@ -22,32 +34,58 @@ export interface Carrier {
   readonly target: string
   /** The shell that is started there. */
   readonly shell: string
+  /** Root writes nowhere where somebody else could lead it astray: see `theirs` in shell.ts. */
+  readonly strict: boolean
   /** Tells sessions of one project apart from others on the same host: see `share` in shell.ts. Letters and digits. */
   readonly scope: string
-  start(argv: readonly [string, ...string[]]): Carried
+  /** How long a session may take to begin, where it is not the usual time. */
+  readonly openMs?: number
+  /** How long the host waits for each next half megabyte that is sent, in seconds, where it is not the usual time. */
+  readonly patienceS?: number
+  /** @throws whatever `signal` was aborted with */
+  start(argv: readonly [string, ...string[]], signal: AbortSignal): Promise<Carried>
+  /** Connects from there in a way of its own. Default: a program that it starts there connects, see `dialThrough`. */
+  dial?(to: DialTo, signal: AbortSignal): Promise<Duplex>
 }
 
 export interface LocalCarrierOptions {
   readonly scope: string
   /** Path or name of a POSIX shell. Default "sh". */
   readonly shell?: string
+  /** Default: no. On the machine where people work, root writes into their folders all the time. */
+  readonly strict?: boolean
   /** Put before the argument list: ["setpriv", "--reuid=65534"] and the like. */
   readonly prefix?: readonly string[]
 }
 
 /** Carries frames to a shell on this machine. */
-export function localCarrier({ scope, shell = "sh", prefix = [] }: LocalCarrierOptions): Carrier {
+export function localCarrier({ scope, shell = "sh", strict = false, prefix = [] }: LocalCarrierOptions): Carrier {
   return {
     target: "this machine",
     shell,
+    strict,
     scope,
-    start: (argv) => startLocal([...prefix, ...argv] as [string, ...string[]]),
+    start: async (argv) => startLocal([...prefix, ...argv] as [string, ...string[]]),
+    ...(prefix.length === 0 ? { dial: dialHere } : {}),
   }
 }
 
 function startLocal(argv: readonly [string, ...string[]]): Carried {
   const child = startPiped(argv)
-  const ended = new Promise<string>((resolve) => {
+  return {
+    stdin: child.stdin,
+    stdout: child.stdout,
+    stderr: child.stderr,
+    ended: endOf(child),
+    ready: Promise.resolve(),
+    graceMs: GRACE_MS,
+    kill: (signal) => endChild(child, signal),
+  }
+}
+
+/** How a child ended, once its last words are read. */
+export function endOf(child: PipedChild): Promise<string> {
+  return new Promise((resolve) => {
     child.once("error", (error) => resolve(error.message))
     child.once("exit", (code, signal) => {
       const how = signal === null ? `exit code ${code}` : `signal ${signal}`
@@ -55,13 +93,11 @@ function startLocal(argv: readonly [string, ...string[]]): Carried {
       setTimeout(resolve, LINGER_MS, how).unref()
     })
   })
-  return {
-    stdin: child.stdin,
-    stdout: child.stdout,
-    stderr: child.stderr,
-    ended,
-    kill: (signal) => child.pid !== undefined && killSession(child.pid, signal),
-  }
+}
+
+/** Signals a child that leads a session, and all that is in it. */
+export function endChild(child: PipedChild, signal: "SIGTERM" | "SIGKILL"): void {
+  if (child.pid !== undefined) killSession(child.pid, signal)
 }
 
 /** Signals every process of a session, in whatever process group it is; without /proc, the leader's group. */

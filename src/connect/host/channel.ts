@@ -4,10 +4,13 @@ import type { Carried, Carrier } from "./carrier.ts"
 import { type Frame, FrameReader, type HostRecord } from "./frames.ts"
 import { bootArgv, opening } from "./shell.ts"
 
-/** From SIGTERM to SIGKILL of a session that must go: its trap removes what it staged. */
-const GRACE_MS = 2_000
 /** Exit codes above this say that a signal ended a process. */
 const KILLED = 128
+/** Most records, and most bytes in them, that one request may have: each is held until all are there. */
+const RECORDS_MAX = 500_000
+const RECORDS_BYTES_MAX = 256 * 1_048_576
+/** How often it is told that a session waits for an earlier one. */
+const NOTE_EACH_MS = 60_000
 /** Bytes kept of what the session itself says on standard error; it is silent when all is well. */
 const STDERR_MAX = 4_096
 
@@ -19,6 +22,8 @@ export interface HostFacts {
   readonly machineId: string | undefined
   readonly bootId: string | undefined
   readonly hostname: string
+  /** Which notes of scripts the host holds, see notes-shell.ts; undefined where it has noted none yet. */
+  readonly ledger: string | undefined
   /** Tools and abilities that were found: "tar", "mv-t", "sync-files" … */
   readonly has: ReadonlySet<string>
 }
@@ -39,6 +44,7 @@ export interface HostRequest {
 
 export interface OpenOptions {
   readonly signal: AbortSignal
+  /** Longest silence before the session begins: while the host tells that it waits for an earlier one, it is not silent. */
   readonly timeoutMs: number
   log(text: string): void
 }
@@ -49,6 +55,8 @@ interface Pending {
   readonly reject: (error: FettleError) => void
   readonly alive: () => void
   readonly seq: number
+  records: number
+  bytes: number
 }
 
 /**
@@ -62,6 +70,7 @@ export class Channel {
   readonly #frames: FrameReader
   readonly #complaints: Complaints
   readonly #target: string
+  readonly #log: (text: string) => void
   #seq = 0
   #pending: Pending | undefined
   #failed: FettleError | undefined
@@ -74,6 +83,7 @@ export class Channel {
     frames: FrameReader
     complaints: Complaints
     target: string
+    log: (text: string) => void
   }) {
     this.facts = parts.facts
     this.#carried = parts.carried
@@ -81,6 +91,7 @@ export class Channel {
     this.#frames = parts.frames
     this.#complaints = parts.complaints
     this.#target = parts.target
+    this.#log = parts.log
     parts.carried.stdout.removeAllListeners("data")
     parts.carried.stdout.on("data", (bytes: Buffer) => this.#receive(bytes))
     void parts.carried.ended.then((how) =>
@@ -92,19 +103,26 @@ export class Channel {
 
   static async open(carrier: Carrier, options: OpenOptions): Promise<Channel> {
     const nonce = randomBytes(16).toString("hex")
-    const carried = carrier.start(bootArgv(carrier.shell))
+    const carried = await carrier.start(bootArgv(carrier.shell), options.signal)
     const frames = new FrameReader(nonce)
     const complaints = new Complaints(carried.stderr)
     for (const stream of [carried.stdin, carried.stdout, carried.stderr]) stream.on("error", () => {}) // the end of the child tells more
-    const body = opening(carrier.shell)
-    carried.stdin.write(`FETTLE1 ${nonce} ${carrier.scope} ${Buffer.byteLength(body)}\n${body}`)
+    const body = opening(carrier.shell, carrier.strict, carrier.patienceS)
+    void carried.ready.then(() =>
+      carried.stdin.write(`FETTLE1 ${nonce} ${carrier.scope} ${Buffer.byteLength(body)}\n${body}`),
+    )
     try {
       const facts = factsOf(await greeting(carried, frames, complaints, carrier.target, options))
-      return new Channel({ facts, carried, nonce, frames, complaints, target: carrier.target })
+      return new Channel({ facts, carried, nonce, frames, complaints, target: carrier.target, log: options.log })
     } catch (thrown) {
       carried.kill("SIGKILL")
       throw thrown
     }
+  }
+
+  /** Which key proved who the host is, where the carrier checks one. */
+  get hostKey(): string | undefined {
+    return this.#carried.hostKey?.()
   }
 
   /** What the shell itself has said on standard error, as the end of a sentence; empty when all is well. */
@@ -127,9 +145,13 @@ export class Channel {
     return answer
   }
 
-  /** Ends the session: what it had made for itself is gone when this resolves. */
-  async close(): Promise<void> {
+  /**
+   * Ends the session: what it had made for itself is gone when this resolves.
+   * @param closed everything that it noted on the host is closed in the journal: the host may forget it
+   */
+  async close(closed = false): Promise<void> {
     await this.#queue
+    if (closed && this.#failed === undefined) this.#carried.stdin.write(`${this.#nonce} bye\n`)
     this.#failed ??= new FettleError("CONNECTION_FAILED", "the session was closed")
     this.#carried.stdin.end()
     await this.#end()
@@ -148,7 +170,7 @@ export class Channel {
     }
     const abort = (): void => this.#kill(cancelled(request.signal, this.#target))
     request.signal.addEventListener("abort", abort, { once: true })
-    this.#pending = { onRecord: request.onRecord, resolve, reject, alive, seq }
+    this.#pending = { onRecord: request.onRecord, resolve, reject, alive, seq, records: 0, bytes: 0 }
     alive()
     request.onSent?.()
     try {
@@ -198,7 +220,15 @@ export class Channel {
     pending.alive()
     if ("end" in frame && frame.end.exitCode > KILLED) this.#kill(this.#halfDead(frame.end.exitCode))
     else if ("end" in frame) pending.resolve(frame.end.exitCode)
-    else if ("record" in frame) pending.onRecord(frame.record)
+    else if ("record" in frame && frame.record.kind === "i")
+      this.#log(`waiting for ${this.#target}: the shell ${frame.record.item} of another run works there`)
+    else if ("record" in frame) {
+      pending.records += 1
+      pending.bytes += frame.record.out.length + frame.record.err.length
+      if (pending.records > RECORDS_MAX || pending.bytes > RECORDS_BYTES_MAX)
+        throw new FettleError("HOST_PROTOCOL", `${this.#target} does not stop answering`)
+      pending.onRecord(frame.record)
+    }
   }
 
   /** A part of it was killed from outside; another part may still be at work, and must not stay so. */
@@ -212,7 +242,7 @@ export class Channel {
   /** Ends everything the session runs; what was under way fails with `error`. */
   #kill(error: FettleError): void {
     this.#fail(error)
-    this.#carried.kill("SIGTERM")
+    this.#carried.kill("SIGTERM", this.facts.folder)
   }
 
   #fail(error: FettleError): void {
@@ -221,7 +251,7 @@ export class Channel {
   }
 
   async #end(): Promise<void> {
-    const timer = setTimeout(() => this.#carried.kill("SIGKILL"), GRACE_MS)
+    const timer = setTimeout(() => this.#carried.kill("SIGKILL"), this.#carried.graceMs)
     await this.#carried.ended
     clearTimeout(timer)
     this.#carried.stdout.destroy()
@@ -239,7 +269,7 @@ async function greeting(
 ): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>()
   const fail = (fact: string): void => reject(new FettleError("CONNECTION_FAILED", fact))
-  let waiting = ""
+  let [waiting, noteAt] = ["", 0]
   const timer = setTimeout(
     () => fail(`${target} did not begin a session within ${options.timeoutMs / 1000} s${waiting}${complaints}`),
     options.timeoutMs,
@@ -248,7 +278,11 @@ async function greeting(
   options.signal.addEventListener("abort", abort, { once: true })
   if (options.signal.aborted) abort()
   void carried.ended.then((how) =>
-    setImmediate(() => fail(`the shell on ${target} ended before the session began (${how})${complaints}`)),
+    setImmediate(async () => {
+      const told = await carried.failure?.(how, complaints.text).catch((thrown) => asFettleError(thrown, "INTERNAL"))
+      if (told !== undefined) reject(told)
+      else fail(`the shell on ${target} ended before the session began (${how})${complaints}${noise(frames)}`)
+    }),
   )
   carried.stdout.on("data", (bytes: Buffer) => {
     try {
@@ -257,8 +291,11 @@ async function greeting(
         if (frame.line.startsWith("RDY1")) resolve(frame.line)
         else if (frame.line.startsWith("ERR1"))
           reject(new FettleError("HOST_TOOLS", `${target} lacks ${frame.line.split(" ").slice(2).join(" ")}`))
-        else if (waiting === "") {
+        else {
+          timer.refresh() // a host that says what it waits for is not silent
           waiting = `: the shell ${frame.line.split(" ")[2]} of an earlier run still works there`
+          if (Date.now() < noteAt) continue
+          noteAt = Date.now() + NOTE_EACH_MS
           options.log(`waiting for ${target}${waiting}`)
         }
       }
@@ -272,9 +309,18 @@ async function greeting(
   })
 }
 
+/** A login that runs no shell often says why on its standard output. */
+function noise({ said }: FrameReader): string {
+  return said === "" ? "" : `: it printed ${JSON.stringify(said)}`
+}
+
+/** `RDY1 nonce uid pid folder machine-id boot-id hostname ledger tools`; each of them goes into state, scripts or messages. */
+const GREETING =
+  /^RDY1 \w+ (\d{1,10}) \d{1,10} ([/-]\S{1,400}) ([\w-]{1,64}) ([\w-]{1,64}) ([\w.-]{1,255}) ([\w-]{1,64}) ([\w,-]{0,500})$/
+
 function factsOf(line: string): HostFacts {
-  const [, , uid, , folder, machineId, bootId, hostname, has] = line.split(" ")
-  if (hostname === undefined || has === undefined || folder === undefined || !/^\d+$/.test(uid ?? ""))
+  const [, uid, folder = "", machineId, bootId, hostname = "", ledger, has = ""] = GREETING.exec(line) ?? []
+  if (uid === undefined)
     throw new FettleError("HOST_PROTOCOL", `the host began a session with ${JSON.stringify(line.slice(0, 300))}`)
   const known = (text: string | undefined): string | undefined => (text === "-" ? undefined : text)
   return {
@@ -283,6 +329,7 @@ function factsOf(line: string): HostFacts {
     machineId: known(machineId),
     bootId: known(bootId),
     hostname,
+    ledger: known(ledger),
     has: new Set(has.split(",")),
   }
 }
@@ -296,6 +343,10 @@ class Complaints {
     stderr.on("data", (chunk: string) => {
       if (this.#text.length < STDERR_MAX) this.#text = (this.#text + chunk).slice(0, STDERR_MAX)
     })
+  }
+
+  get text(): string {
+    return this.#text
   }
 
   forget(): void {

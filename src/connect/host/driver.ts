@@ -1,18 +1,25 @@
+import type { Duplex } from "node:stream"
 import { FettleError } from "../../errors.ts"
 import type { Address } from "../../program/address.ts"
 import type { ChangeItem, ChangeResult, Driver, OpenContext, Read, ReadItem, Seen } from "../../provider.ts"
+import { type DialTo, refuseUndialable } from "../dial.ts"
 import { plainDriver } from "../plain-driver.ts"
 import type { Carrier } from "./carrier.ts"
 import { changeHostItems } from "./change.ts"
 import { Channel } from "./channel.ts"
+import { type HostCommand, type HostCommandEnd, runOnHost } from "./command.ts"
+import { dialThrough } from "./dial-through.ts"
 import type { HostRecord } from "./frames.ts"
+import { identityOf, recognize } from "./identity.ts"
+import { KeptLook } from "./kept-look.ts"
 import { type HostClient, hostKindOf } from "./kind.ts"
 import { Names } from "./names.ts"
+import { PartTurns } from "./part-turns.ts"
 import type { WaveItem } from "./prepare.ts"
 import { readHostItems } from "./read.ts"
 
 /** Most changes of one request: its script and the small contents are held in memory on both sides. */
-const ITEMS_MAX = 5_000
+const ITEMS_MAX = 20_000
 /** How long a session may take to begin. */
 const OPEN_MS = 60_000
 /** Longest silence while reading: hashing a very large file is silent. The engine has a limit of its own. */
@@ -27,22 +34,38 @@ export async function openHost(
   carrier: Carrier,
   context: OpenContext,
 ): Promise<Driver & { readonly client: HostClient }> {
-  const first = await Channel.open(carrier, { signal: context.signal, timeoutMs: OPEN_MS, log: context.log })
+  const first = await Channel.open(carrier, {
+    signal: context.signal,
+    timeoutMs: carrier.openMs ?? OPEN_MS,
+    log: context.log,
+  })
   for (const tool of ["stat", "sha256sum", "tar", "mv", "readlink"])
     if (!first.facts.has.has(tool)) {
       await first.close()
       throw new FettleError("HOST_TOOLS", `${carrier.target} has no ${tool}`)
     }
-  const host = new Host(carrier, context, first)
-  const { machineId, hostname } = first.facts
-  return {
-    identity: machineId === undefined ? `host:name:${hostname}` : `host:${machineId}`,
+  const identity = identityOf({ ...first.facts, hostKey: first.hostKey })
+  const host = new Host(carrier, context, first, identity)
+  const driver: Driver & { readonly client: HostClient } = {
+    identity,
+    recognize: (remembered) => recognize(remembered, identity),
     guards: true,
+    chains: true,
+    wave: ITEMS_MAX,
     client: host,
     read: (items, call) => host.read(items, call),
     change: (items, settle) => host.change(items, settle),
     close: () => host.close(),
   }
+  clients.set(driver, host)
+  return driver
+}
+
+const clients = new WeakMap<Driver, HostClient>()
+
+/** The host behind a driver, where it is one. */
+export function hostOf(driver: Driver): HostClient | undefined {
+  return clients.get(driver)
 }
 
 class Host implements HostClient {
@@ -50,13 +73,22 @@ class Host implements HostClient {
   readonly #context: OpenContext
   readonly #plain = new Map<string, string>()
   readonly #names = new Names()
+  /** Of the last read, until something is changed. */
+  #kept = new KeptLook()
   #channel: Promise<Channel>
   readonly #waiting: WaveItem[] = []
   /** For kinds that reach through a host without being host kinds. */
   readonly #others: Driver = plainDriver<HostClient>(this, { identity: "" })
+  readonly #parts = new PartTurns()
   #working: Promise<void> | undefined
+  #identity: string
+  /** Changes that did not end well, for those that come after them. */
+  readonly #ill = new WeakSet<ChangeItem>()
+  #unclosed = 0
+  readonly #ended = new WeakMap<ChangeItem, Promise<void>>()
 
-  constructor(carrier: Carrier, context: OpenContext, channel: Channel) {
+  constructor(carrier: Carrier, context: OpenContext, channel: Channel, identity: string) {
+    this.#identity = identity
     this.#carrier = carrier
     this.#context = context
     this.#channel = Promise.resolve(channel)
@@ -75,27 +107,33 @@ class Host implements HostClient {
       this.#plain.set(sealed, sha256)
       return sealed
     }
-    const seen = new Map(
-      ours.length === 0
-        ? []
-        : await readHostItems(ours, { look: (script) => this.#look(script, call.signal), names: this.#names, seal }),
-    )
+    if (!items.some(({ again }) => again === true)) this.#kept = new KeptLook()
+    const look = (script: string): Promise<readonly HostRecord[]> => this.#look(script, call.signal)
+    const context = { look, names: this.#names, kept: this.#kept, seal }
+    const seen = new Map(ours.length === 0 ? [] : await readHostItems(ours, context))
     const others = items.filter((item) => hostKindOf(item.provider) === undefined)
     if (others.length > 0)
       for (const [address, answer] of await this.#others.read(others, call)) seen.set(address, answer)
     return seen
   }
 
-  async change(items: readonly ChangeItem[], settle: (item: ChangeItem, result: ChangeResult) => void): Promise<void> {
+  async change(
+    items: readonly ChangeItem[],
+    settle: (item: ChangeItem, result: ChangeResult) => unknown,
+  ): Promise<void> {
+    this.#kept = new KeptLook()
     await Promise.all(
       items.map((item) => {
         const kind = hostKindOf(item.provider)
-        if (kind === undefined) return this.#others.change([item], settle)
         const { promise, resolve } = Promise.withResolvers<void>()
         const settled = (result: ChangeResult): void => {
-          settle(item, result)
+          if ("failed" in result || "skipped" in result) this.#ill.add(item)
+          const closed = settle(item, result)
+          if (kind?.noted !== undefined) this.#remember(closed)
           resolve()
         }
+        this.#ended.set(item, promise)
+        if (kind === undefined) return this.#changeOther(item, settled)
         this.#waiting.push({ item, kind, settle: settled })
         this.#working ??= this.#work()
         return promise
@@ -103,22 +141,54 @@ class Host implements HostClient {
     )
   }
 
+  async run(command: HostCommand): Promise<HostCommandEnd> {
+    return runOnHost(await this.#open(), this.#carrier.target, command)
+  }
+
+  async dial(to: DialTo, signal: AbortSignal): Promise<Duplex> {
+    refuseUndialable(to)
+    signal.throwIfAborted()
+    return this.#carrier.dial?.(to, signal) ?? dialThrough(this.#carrier, to, signal)
+  }
+
+  /** Counts what is not closed in the journal, or not yet: its notes must stay on the host. */
+  #remember(closed: unknown): void {
+    this.#unclosed += 1
+    void Promise.resolve(closed).then((is) => {
+      if (is === true) this.#unclosed -= 1
+    })
+  }
+
+  /** A kind that only reaches through the host: in its turn, but not in the same request. */
+  async #changeOther(item: ChangeItem, settled: (result: ChangeResult) => void): Promise<void> {
+    await Promise.all((item.after ?? []).map((need) => this.#ended.get(need)))
+    const by = this.#heldBy(item)
+    if (by === undefined) await this.#others.change([item], (_item, result) => settled(result))
+    else settled({ skipped: by })
+  }
+
+  #heldBy(item: ChangeItem): Address | undefined {
+    return item.after?.find((need) => this.#ill.has(need))?.address
+  }
+
   async close(): Promise<void> {
     await this.#working
     const channel = await this.#channel.catch(() => undefined)
-    await channel?.close()
+    await channel?.close(this.#unclosed === 0)
   }
 
   /** Takes everything that waits into one request, again and again: what becomes ready during a request shares the next. */
   async #work(): Promise<void> {
     await Promise.resolve() // all items of one call are waiting before the first of them is taken
     while (this.#waiting.length > 0) {
-      const items = this.#waiting.splice(0, ITEMS_MAX)
-      await changeHostItems(items, {
+      const { now, later } = this.#parts.split(this.#waiting.splice(0, ITEMS_MAX))
+      this.#waiting.unshift(...later)
+      await changeHostItems(await this.#parts.fresh(now, this), {
         client: this,
         channel: () => this.#open(),
         names: this.#names,
         plainOf: (sealed) => this.#plain.get(sealed),
+        heldBy: ({ item }) => this.#heldBy(item),
       })
     }
     this.#working = undefined
@@ -150,11 +220,23 @@ class Host implements HostClient {
   async #open(): Promise<Channel> {
     const known = await this.#channel.catch(() => undefined)
     if (known?.usable === true) return known
-    this.#channel = Channel.open(this.#carrier, {
-      signal: this.#context.signal,
-      timeoutMs: OPEN_MS,
-      log: this.#context.log,
-    })
+    this.#channel = this.#reopen()
     return this.#channel
+  }
+
+  /** Behind one address another machine may answer now than a moment ago. */
+  async #reopen(): Promise<Channel> {
+    const { signal, log } = this.#context
+    const channel = await Channel.open(this.#carrier, { signal, timeoutMs: this.#carrier.openMs ?? OPEN_MS, log })
+    const known = recognize(this.#identity, identityOf({ ...channel.facts, hostKey: channel.hostKey }))
+    if ("other" in known) {
+      await channel.close()
+      throw new FettleError(
+        "TARGET_CHANGED",
+        `${this.#carrier.target} is not the machine of a moment ago: ${known.other}`,
+      )
+    }
+    this.#identity = known.remember
+    return channel
   }
 }

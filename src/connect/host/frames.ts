@@ -1,4 +1,5 @@
 import { FettleError } from "../../errors.ts"
+import { HELLO } from "./shell.ts"
 
 /** Longest line of the grammar: a nonce and eight numbers fit in a fraction of it. */
 const LINE_MAX = 1_024
@@ -6,6 +7,8 @@ const LINE_MAX = 1_024
 const BODY_MAX = 64 * 1_048_576
 /** Most bytes of a login shell's own words before the session begins. */
 const NOISE_MAX = 65_536
+/** Bytes of them that are kept. */
+const SAID_MAX = 500
 
 /** One record of a request: what one item came to. */
 export interface HostRecord {
@@ -39,9 +42,15 @@ export class FrameReader {
   #ready = false
   #wanted: { record: Omit<HostRecord, "out" | "err">; seq: number; outLength: number; errLength: number } | undefined
   #noise = 0
+  #said = ""
 
   constructor(nonce: string) {
     this.#nonce = nonce
+  }
+
+  /** The first of what was printed before the session began: where none begins, it may say why. */
+  get said(): string {
+    return this.#said.trim()
   }
 
   /** All frames that are complete with these bytes. */
@@ -64,6 +73,7 @@ export class FrameReader {
     const [word, nonce] = line.split(" ")
     if (nonce !== this.#nonce || (word !== "RDY1" && word !== "ERR1" && word !== "WAIT")) {
       this.#noise += line.length
+      if (word !== HELLO && this.#said.length < SAID_MAX) this.#said = `${this.#said}${line}\n`.slice(0, SAID_MAX)
       if (this.#noise > NOISE_MAX) throw broken(`${NOISE_MAX} bytes came before the session began`)
       return this.#next()
     }

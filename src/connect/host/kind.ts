@@ -1,5 +1,6 @@
+import type { Duplex } from "node:stream"
 import type { z } from "zod"
-import type { FettleError } from "../../errors.ts"
+import { FettleError } from "../../errors.ts"
 import type { Address } from "../../program/address.ts"
 import {
   type AnyProvider,
@@ -17,6 +18,10 @@ import {
   type Write,
 } from "../../provider.ts"
 import type { Secret } from "../../secrets/secret.ts"
+import type { DialTo } from "../dial.ts"
+import type { HostCommand, HostCommandEnd } from "./command.ts"
+import type { LocalSeen } from "./local-file.ts"
+import type { LocalFolder, LocalListing } from "./local-folder.ts"
 import type { PathFacts, PathSeen } from "./look.ts"
 
 /** What a host kind wants to know, as data: the driver merges the questions of all items of all kinds into one request. */
@@ -25,18 +30,32 @@ export interface HostQuestion {
   readonly stat?: readonly string[]
   /** The same, and the SHA-256 of those that are files. */
   readonly sha256?: readonly string[]
-  /** The text, at most 64 KB, of a file whose hash differs from this one, for a diff. Never ask for the text of a file that may hold a secret. */
-  readonly textUnless?: { readonly path: string; readonly sha256: string; readonly maxBytes: number }
+  /**
+   * The text, at most 64 KB, of a file whose hash differs from this one, for a diff; what a local file decides is told from what was
+   * found of it. Never ask for the text of a file that may hold a secret.
+   */
+  readonly textUnless?: {
+    readonly path: string
+    readonly sha256: string | ((local: HostAnswer["local"]) => string | undefined)
+    readonly maxBytes: number
+  }
   /** Files on the machine where fettle runs. */
   readonly local?: readonly string[]
   /** Shell text that only looks, for what paths cannot tell. Runs in a subshell; its standard error is part of its output. */
   readonly script?: string
+  /** A look that one process can make for many items. */
+  readonly shared?: SharedQuestion
 }
 
-/** A file on the machine where fettle runs. `text` where it is UTF-8 of at most 64 KB. */
-export type LocalSeen =
-  | { readonly sha256: string; readonly sizeBytes: number; readonly text?: string }
-  | { readonly failed: string }
+/**
+ * Questions with the same script are asked once in a request, with the words of all of them as `"$@"`; a function makes the script
+ * from these words, where one process is to serve what a shell could only ask in turn. Otherwise as `script`.
+ */
+export interface SharedQuestion {
+  readonly script: string | ((words: readonly string[]) => string)
+  /** What this item asks about: the name of a package. Each word is given once. */
+  readonly words: readonly string[]
+}
 
 /** What a question came to. Everything asked for is there; asking for more is a fault of the kind. */
 export interface HostAnswer {
@@ -45,7 +64,16 @@ export interface HostAnswer {
   /** Where the hash differed, and the file is text within the limit. */
   readonly text?: string | undefined
   readonly script?: ScriptRecord | undefined
+  /** The same object for all items that asked with the same script: what is made of it can be kept by it. */
+  readonly shared?: ScriptRecord | undefined
+  /** Of each open intent of a kind that has its scripts noted. */
+  readonly noted?: ReadonlyMap<string, Noted> | undefined
+  /** Of the kind's `folder`. */
+  readonly listing?: LocalListing | undefined
 }
+
+/** What is known of a script that a crash cut off: it ended so, it never began, or why nobody can tell. */
+export type Noted = { readonly exitCode: number; readonly word: string } | "not begun" | { readonly unknown: string }
 
 /** What a script came to. */
 export interface ScriptRecord {
@@ -94,8 +122,18 @@ export interface HostRemove {
   readonly expect: Expected
 }
 
-/** A change as data. Files first, all together with those of the other items; then the script, if all of them went well. */
+/** A folder to be made before files are put: its parent is there, or stands before it. One that is there is left as it is. */
+export interface HostFolder {
+  readonly path: string
+  /** Octal, four digits. */
+  readonly mode: string
+  readonly owner?: string | undefined
+  readonly group?: string | undefined
+}
+
+/** A change as data. Folders, then files, all together with those of the other items; then the script, if all of them went well. */
 export interface HostChange {
+  readonly folders?: readonly HostFolder[]
   readonly puts?: readonly HostPut[]
   readonly removes?: readonly HostRemove[]
   /**
@@ -103,9 +141,17 @@ export interface HostChange {
    * It may be logged and shows in the process list: secrets go into slots or puts.
    */
   readonly script?: string
+  /**
+   * Folders in which a script that is not brief writes as root: it finds in `$ASTRAY` why it must not, where somebody else could lead
+   * root astray there. `unlessAstray` ends it with that.
+   */
+  readonly writesIn?: readonly string[]
   /** Files of mode 0600 under `$S`, gone after the request. */
   readonly slots?: Readonly<Record<string, HostContent>>
-  /** True for scripts of a few file system calls: run in turn, without a shell and a timeout of their own. `keep PATH…` syncs. */
+  /**
+   * True for scripts of a few file system calls: run in turn, without a shell and a timeout of their own. `keep PATH…` syncs, `safely
+   * FOLDER…` ends it where root could be led astray; `take` and `give` of edit-shell.ts change a part of a file.
+   */
   readonly brief?: boolean
 }
 
@@ -124,6 +170,14 @@ export interface ChangeParts<P, O> {
   readonly last: Last<P, O> | undefined
   /** Of the intent: the same when it is repeated. */
   readonly token: string
+  /** Of the kind's `folder`, where what was read before the change does not say under `shown.folder` that it was listed then. */
+  readonly listing?: LocalListing | undefined
+}
+
+/** What a removal is planned from. */
+export interface RemovalParts<P, O> {
+  readonly seen: Seen<O>
+  readonly last: Last<P, O> | undefined
 }
 
 /** A kind on a host as pure pairs: question and answer, change and result. It touches nothing itself, so tables test it. */
@@ -133,14 +187,20 @@ export interface HostKind<S extends z.ZodType, O extends z.ZodType> {
   readonly about: string
   readonly props: S
   readonly outputs: O
-  readonly settles?: Settles
+  readonly settles?: Settles | ((want: z.output<S>) => Settles)
   readonly stable?: readonly (keyof z.output<O> & string)[]
   readonly volatile?: readonly (keyof z.output<O> & string)[]
   readonly asserts?: boolean
+  /** What it reads may be made by what it needs: where that changes, it is looked at again in its turn, in a request of its own. */
+  readonly followsNeeds?: boolean
   readonly timeoutMs?: number
   id(want: z.output<S>): string
-  predict?(want: z.output<S>): Partial<z.output<O>>
-  question(key: Key<z.output<S>, z.output<O>>): HostQuestion
+  predict?(want: z.output<S>, seen?: Seen<z.output<O>>): Partial<z.output<O>>
+  /** As in the contract: paths of the machine where fettle runs that are read for what is wanted. */
+  readsHere?(want: z.output<S>): readonly string[]
+  /** A folder of the machine where fettle runs that is listed before the question is put. */
+  folder?(want: z.output<S>): LocalFolder
+  question(key: Key<z.output<S>, z.output<O>>, listing?: LocalListing): HostQuestion
   answer(key: Key<z.output<S>, z.output<O>>, found: HostAnswer, seal: (sha256: string) => string): Seen<z.output<O>>
   plan(
     want: z.output<S>,
@@ -149,7 +209,35 @@ export interface HostKind<S extends z.ZodType, O extends z.ZodType> {
   ): Change<z.output<S>>
   change(parts: ChangeParts<z.output<S>, z.output<O>>): HostChange
   removal(seen: Seen<z.output<O>>, last: Last<z.output<S>, z.output<O>> | undefined): HostChange
-  result(outcome: HostOutcome, want: z.output<S>, seal: (sha256: string) => string): z.output<O>
+  /**
+   * A word without spaces where neither looking nor repeating proves anything, else undefined: beginning and end of its script are
+   * noted on the host with the word, under the token of the intent, and `noted` of an answer tells them after a crash. Not for
+   * brief scripts.
+   */
+  noted?(want: z.output<S>): string | undefined
+  /**
+   * The text, by its path, of which it changes a part by putting a new whole in place. Changes and removals of one text go in requests
+   * of their own, each looked at again.
+   */
+  partOf?(props: z.output<S>): string | undefined
+  /** Scripts with the same word are never at work at once on one host: "dpkg". */
+  exclusive?(want: z.output<S> | undefined): string | undefined
+  /**
+   * Changes for which it gives the same word can be made by one script, from `changeAll`: forty packages by one run of apt. Each
+   * gets `result` with what that script came to; where it fails, each is tried alone.
+   */
+  together?(parts: ChangeParts<z.output<S>, z.output<O>>): string | undefined
+  /** Script and slots only; slots without secrets. */
+  changeAll?(all: readonly ChangeParts<z.output<S>, z.output<O>>[]): HostChange
+  /** The same for removals. */
+  removedTogether?(parts: RemovalParts<z.output<S>, z.output<O>>): string | undefined
+  removalAll?(all: readonly RemovalParts<z.output<S>, z.output<O>>[]): HostChange
+  result(
+    outcome: HostOutcome,
+    want: z.output<S>,
+    seal: (sha256: string) => string,
+    parts: ChangeParts<z.output<S>, z.output<O>>,
+  ): z.output<O>
   /** A better error than `CHANGE_FAILED` with the script's own words. */
   failure?(script: ScriptRecord, want: z.output<S> | undefined): FettleError | undefined
   upgrade?(old: unknown, version: number): Last<z.output<S>, z.output<O>>
@@ -165,7 +253,14 @@ export interface HostClient {
     items: readonly ReadItem[],
     call: Omit<Read<undefined>, "connection">,
   ): Promise<ReadonlyMap<Address, Seen<unknown>>>
-  change(items: readonly ChangeItem[], settle: (item: ChangeItem, result: ChangeResult) => void): Promise<void>
+  change(items: readonly ChangeItem[], settle: (item: ChangeItem, result: ChangeResult) => unknown): Promise<void>
+  /** Runs one command, outside of everything that is planned and recorded. */
+  run(command: HostCommand): Promise<HostCommandEnd>
+  /**
+   * Opens a connection from the host, as a stream of bytes.
+   * @throws FettleError `DIAL_FAILED` where the host cannot connect to it; `HOST_TOOLS` and what the host cannot be reached with
+   */
+  dial(to: DialTo, signal: AbortSignal): Promise<Duplex>
 }
 
 const kinds = new WeakMap<AnyProvider, AnyHostKind>()
@@ -181,7 +276,8 @@ export function hostKindOf(of: AnyProvider): AnyHostKind | undefined {
  * @example export const link = hostKind({ kind: "host.link", version: 1, question: (key) => ({ stat: [key.want.path] }), … })
  */
 export function hostKind<S extends z.ZodType, O extends z.ZodType>(kind: HostKind<S, O>): Provider<S, O, HostClient> {
-  const { question: _, answer, change, removal, result, failure, ...shared } = kind
+  const { question: _, folder: _folder, answer, change, removal, result, failure, exclusive, noted, ...more } = kind
+  const { together, changeAll, removedTogether, removalAll, partOf, ...shared } = more
   const self: Provider<S, O, HostClient> = provider<S, O, HostClient>({
     ...shared,
     connects: "host",
@@ -220,6 +316,7 @@ async function alone(
   await call.connection.change([item], (_item, came) => {
     result = came
   })
-  if (result === undefined || "failed" in result) throw result?.failed
+  if (result === undefined || "skipped" in result) throw new FettleError("INTERNAL", `${address} got no result`)
+  if ("failed" in result) throw result.failed
   return result
 }

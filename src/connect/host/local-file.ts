@@ -1,13 +1,35 @@
 import { createHash } from "node:crypto"
 import { createReadStream } from "node:fs"
 import { stat } from "node:fs/promises"
-import type { LocalSeen } from "./kind.ts"
+
+/** A file on the machine where fettle runs. `text` where it is UTF-8 of at most 64 KB. */
+export type LocalSeen =
+  | { readonly sha256: string; readonly sizeBytes: number; readonly text?: string }
+  | { readonly failed: string }
 
 /** Largest local file whose text is kept for templates and diffs. */
 const TEXT_MAX = 65_536
 
+/** Files read at once: each is an open descriptor, of which a process has 1,024. */
+const FILES_AT_ONCE = 16
+
+let reading = 0
+const waiting: (() => void)[] = []
+
 /** Hashes a file of the machine where fettle runs, streamed; keeps its text where it is UTF-8 of at most 64 KB. */
 export async function lookAtLocal(path: string): Promise<LocalSeen> {
+  if (reading >= FILES_AT_ONCE) await new Promise<void>((turn) => waiting.push(turn))
+  else reading += 1
+  try {
+    return await look(path)
+  } finally {
+    const next = waiting.shift() // its place passes on
+    if (next === undefined) reading -= 1
+    else next()
+  }
+}
+
+async function look(path: string): Promise<LocalSeen> {
   try {
     const facts = await stat(path)
     if (!facts.isFile()) return { failed: `${path} is not a file` }

@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto"
+import { isDeepStrictEqual } from "node:util"
 import { asFettleError, FettleError } from "../../errors.ts"
 import type { ChangeItem, ChangeResult, Write } from "../../provider.ts"
 import { Secret } from "../../secrets/secret.ts"
 import { type FileStep, SCRIPT_MAX } from "./change-script.ts"
-import type { AnyHostKind, HostChange, HostClient, HostContent, LocalContent } from "./kind.ts"
+import type { AnyHostKind, ChangeParts, HostChange, HostClient, HostContent, LocalContent } from "./kind.ts"
 import { lookAtLocal } from "./local-file.ts"
+import { listLocal } from "./local-folder.ts"
 import type { TarEntry } from "./ustar.ts"
 
 /** One host item of a wave, with its change as data. */
@@ -21,26 +23,35 @@ export interface PrepareContext {
   readonly plainOf: (sealed: string) => string | undefined
 }
 
-/** An item that is on its way. */
-export interface Under {
+/** A put or a removal without its turn. */
+export type FilePart = Omit<FileStep, "turn">
+
+/** An item whose contents and expected hashes are in the open. */
+export interface Prepared {
   readonly given: WaveItem
   readonly change: HostChange
+  readonly parts: ChangeParts<Record<string, unknown>, unknown>
   readonly call: Write<HostClient>
   /** Its file steps, and the content of those that are puts. */
-  readonly files: readonly { readonly step: FileStep; readonly entry: TarEntry["content"] | undefined }[]
-  readonly slots: readonly { readonly name: string; readonly content: TarEntry["content"] }[]
-  readonly number: number
+  readonly files: readonly { readonly step: FilePart; readonly entry: TarEntry["content"] | undefined }[]
+  readonly slots: readonly Slot[]
 }
 
-/** What an item wants done, with contents and expected hashes in the open; settles it where that fails. */
-export async function prepare(given: WaveItem, number: number, context: PrepareContext): Promise<Under | undefined> {
+/** A file of its own that a script finds under `$S`. */
+export interface Slot {
+  readonly name: string
+  readonly content: TarEntry["content"]
+}
+
+/** What an item wants done; settles it where that cannot be told. */
+export async function prepare(given: WaveItem, context: PrepareContext): Promise<Prepared | undefined> {
   const { item, kind, settle } = given
   try {
     if (item.signal.aborted) throw asFettleError(item.signal.reason, "CANCELLED", `${item.address} was cancelled`)
     const call = item.call<HostClient>(context.client)
-    const change = changeOf(item, kind)
-    if (Buffer.byteLength(change.script ?? "") > SCRIPT_MAX)
-      throw new FettleError("INTERNAL", `${kind.kind} made a script of more than ${SCRIPT_MAX} bytes`)
+    const parts = await partsOf(item, kind)
+    const change = item.action === "delete" ? kind.removal(item.seen, item.last) : kind.change(parts)
+    refuseLong(change, kind)
     const puts = await Promise.all(
       (change.puts ?? []).map(async (put) => {
         const { content, sha256 } = await openContent(put.content, call)
@@ -54,28 +65,36 @@ export async function prepare(given: WaveItem, number: number, context: PrepareC
       step: { path: each.path, expect: plainHash(each.expect, context), sha256: undefined, owner: "", mode: "" },
       entry: undefined,
     }))
-    const slots = await Promise.all(
-      Object.entries(change.slots ?? {}).map(async ([name, content]) => ({
-        name,
-        content: (await openContent(content, call)).content,
-      })),
-    )
-    return { given, change, call, files: [...puts, ...removes], slots, number }
+    return { given, change, parts, call, files: [...puts, ...removes], slots: await openSlots(change, call) }
   } catch (thrown) {
     settle({ failed: asFettleError(thrown, "PROVIDER_THREW"), maybe: false })
     return undefined
   }
 }
 
-function changeOf(item: ChangeItem, kind: AnyHostKind): HostChange {
-  if (item.action === "delete") return kind.removal(item.seen, item.last)
-  return kind.change({
-    want: item.want,
-    seen: item.seen,
-    change: item.change,
-    last: item.last,
-    token: item.intent.token,
-  })
+/** The slots of a change, opened. */
+export function openSlots(change: HostChange, call: Write<HostClient>): Promise<readonly Slot[]> {
+  return Promise.all(
+    Object.entries(change.slots ?? {}).map(async ([name, content]) => ({
+      name,
+      content: (await openContent(content, call)).content,
+    })),
+  )
+}
+
+/** @throws FettleError `INTERNAL` where a script is longer than one argument can be */
+export function refuseLong(change: HostChange, kind: AnyHostKind): void {
+  if (Buffer.byteLength(change.script ?? "") > SCRIPT_MAX)
+    throw new FettleError("INTERNAL", `${kind.kind} made a script of more than ${SCRIPT_MAX} bytes`)
+}
+
+/** What the engine knows of an item, as its kind gets it. */
+async function partsOf(item: ChangeItem, kind: AnyHostKind): Promise<ChangeParts<Record<string, unknown>, unknown>> {
+  const { want, seen, change, last } = item
+  const folder = item.action === "delete" ? undefined : kind.folder?.(want)
+  const listed = "shown" in seen ? seen.shown?.folder : undefined
+  const listing = folder === undefined || isDeepStrictEqual(folder, listed) ? undefined : await listLocal(folder)
+  return { want: want as Record<string, unknown>, seen, change, last: last as never, token: item.intent.token, listing }
 }
 
 async function openContent(

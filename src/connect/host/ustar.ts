@@ -1,10 +1,5 @@
 import { createReadStream } from "node:fs"
-
-/** Bytes of a tar block. */
-const BLOCK = 512
-/** Longest name and prefix of a ustar header; longer paths travel in a GNU long-name entry, which busybox reads too. */
-const NAME_MAX = 100
-const PREFIX_MAX = 155
+import { TAR_BLOCK, tarHeader, tarPadded } from "../tar-header.ts"
 
 /** A regular file in a tar stream. */
 export interface TarEntry {
@@ -20,8 +15,12 @@ export function tar(entries: readonly TarEntry[]): {
   readonly length: number
   readonly chunks: AsyncIterable<Uint8Array>
 } {
-  const length = entries.reduce((all, entry) => all + headersOf(entry).length + padded(sizeOf(entry)), 2 * BLOCK)
-  return { length, chunks: chunks(entries) }
+  return { length: bytesOf(entries) + 2 * TAR_BLOCK, chunks: chunks(entries) }
+}
+
+/** How long these entries are in a stream, without its end. */
+export function bytesOf(entries: readonly TarEntry[]): number {
+  return entries.reduce((all, entry) => all + headersOf(entry).length + tarPadded(sizeOf(entry)), 0)
 }
 
 /** Small files go out together: one write for a header of 512 bytes would be most of the work. */
@@ -43,7 +42,7 @@ async function* chunks(entries: readonly TarEntry[]): AsyncGenerator<Uint8Array>
       size = 0
       yield* exactly(entry.content.local, entry.content.sizeBytes)
     }
-    const padding = padded(sizeOf(entry)) - sizeOf(entry)
+    const padding = tarPadded(sizeOf(entry)) - sizeOf(entry)
     if (padding > 0) pending.push(Buffer.alloc(padding))
     size += padding
     if (size < FLUSH_BYTES) continue
@@ -51,7 +50,7 @@ async function* chunks(entries: readonly TarEntry[]): AsyncGenerator<Uint8Array>
     pending = []
     size = 0
   }
-  pending.push(Buffer.alloc(2 * BLOCK))
+  pending.push(Buffer.alloc(2 * TAR_BLOCK))
   yield Buffer.concat(pending)
 }
 
@@ -73,55 +72,6 @@ function sizeOf(entry: TarEntry): number {
   return entry.content instanceof Uint8Array ? entry.content.length : entry.content.sizeBytes
 }
 
-function padded(size: number): number {
-  return Math.ceil(size / BLOCK) * BLOCK
-}
-
 function headersOf(entry: TarEntry): Buffer {
-  const path = Buffer.from(entry.path)
-  const split = splitPath(path)
-  if (split !== undefined) return header(split.name, split.prefix, entry.mode, sizeOf(entry), "0")
-  const long = Buffer.alloc(padded(path.length + 1))
-  path.copy(long)
-  const announce = header(Buffer.from("././@LongLink"), undefined, 0, path.length + 1, "L")
-  return Buffer.concat([announce, long, header(path.subarray(0, NAME_MAX), undefined, entry.mode, sizeOf(entry), "0")])
-}
-
-/** Name and prefix of a ustar header, split at a slash; undefined where the path does not fit. */
-function splitPath(path: Buffer): { name: Buffer; prefix: Buffer | undefined } | undefined {
-  if (path.length <= NAME_MAX) return { name: path, prefix: undefined }
-  const at = path.indexOf(47, path.length - NAME_MAX - 1)
-  if (at < 1 || at > PREFIX_MAX || at === path.length - 1) return undefined
-  return { name: path.subarray(at + 1), prefix: path.subarray(0, at) }
-}
-
-function header(name: Buffer, prefix: Buffer | undefined, mode: number, size: number, type: string): Buffer {
-  const block = Buffer.alloc(BLOCK)
-  name.copy(block, 0)
-  block.write(octal(mode, 8), 100, "latin1")
-  block.write(octal(0, 8), 108, "latin1")
-  block.write(octal(0, 8), 116, "latin1")
-  writeSize(block, size)
-  block.write(octal(0, 12), 136, "latin1")
-  block.write(" ".repeat(8), 148, "latin1")
-  block.write(type, 156, "latin1")
-  block.write(type === "L" ? "ustar  \0" : "ustar\x0000", 257, "latin1")
-  prefix?.copy(block, 345)
-  const sum = block.reduce((all, byte) => all + byte, 0)
-  block.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148, "latin1")
-  return block
-}
-
-/** Eleven octal digits hold 8 GB; above that the number is written in base 256, as GNU and busybox read it. */
-function writeSize(block: Buffer, size: number): void {
-  if (size < 8 ** 11) {
-    block.write(octal(size, 12), 124, "latin1")
-    return
-  }
-  block.writeUInt32BE(0x80000000, 124)
-  block.writeBigUInt64BE(BigInt(size), 128)
-}
-
-function octal(value: number, width: number): string {
-  return `${value.toString(8).padStart(width - 1, "0")}\0`
+  return tarHeader({ path: entry.path, mode: entry.mode, sizeBytes: sizeOf(entry) })
 }

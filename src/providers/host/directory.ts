@@ -98,6 +98,7 @@ function changeDirectory({ want, seen }: ChangeParts<Want, Outputs>): HostChange
       ? ""
       : quote(want.group === undefined ? (want.owner as string) : `${want.owner ?? ""}:${want.group}`)
   const lines = [
+    `safely ${parent}`,
     guard,
     creates && want.parents ? `( umask 022; mkdir -p -- ${parent} ) || exit 20` : "",
     creates ? `mkdir -m 700 -- ${path} || exit 20` : "",
@@ -111,6 +112,7 @@ function changeDirectory({ want, seen }: ChangeParts<Want, Outputs>): HostChange
 
 function removal(path: string, parent: string, purge: boolean): string {
   return `[ -e ${path} ] || [ -L ${path} ] || exit 0
+safely ${parent}
 [ -d ${path} ] && [ ! -L ${path} ] || exit 10
 ${purge ? `rm -rf -- ${path} || exit 20; keep ${parent}; exit 0` : ""}
 if w=$(rmdir -- ${path} 2>&1); then keep ${parent}; exit; fi

@@ -140,7 +140,7 @@ describe("what is asked and what the answer means", () => {
       {
         sha256: ["/etc/app.conf"],
         local: ["conf"],
-        textUnless: { path: "/etc/app.conf", sha256: "", maxBytes: 65_536 },
+        textUnless: { path: "/etc/app.conf", sha256: expect.any(Function), maxBytes: 65_536 },
       },
     ],
     [
@@ -150,6 +150,16 @@ describe("what is asked and what the answer means", () => {
     ],
   ])("question: %s", (_what, parts, question) => {
     expect(kind.question(key(parts))).toEqual(question)
+  })
+
+  test.each([
+    ["a source", want({ source: "conf" }), "new\n"],
+    ["a template", want({ template: { path: "conf", values: { to: "x" } } }), "to x\n"],
+  ])("%s that is there already is not fetched for a diff", (_what, wanted, text) => {
+    const local = { sha256: sha("new\n"), sizeBytes: 4, text: wanted.source === undefined ? "to {{to}}\n" : "new\n" }
+    const { textUnless } = kind.question(key({ want: wanted }))
+    const hash = textUnless?.sha256 as (local: HostAnswer["local"]) => string
+    expect(hash(() => local)).toBe(sha(text))
   })
 
   test.each([
@@ -356,7 +366,12 @@ describe("props", () => {
       mode: "0644",
       hash: sha("x"),
     })
-    expect(file.predict?.(want({ source: "x" }) as never)).toEqual({ path: "/etc/app.conf", mode: "0644" })
+    const sourced = want({ source: "x" }) as never
+    expect(file.predict?.(sourced)).toEqual({ path: "/etc/app.conf", mode: "0644" })
+    for (const seen of [{ absent: true }, there()] as const)
+      expect(file.predict?.(sourced, { ...seen, shown: { wanted: sha("y") } } as never)).toMatchObject({
+        hash: sha("y"),
+      })
     expect(file.predict?.(want({ content: secret("K", "x", `${PENDING}K`) }) as never)).toEqual({
       path: "/etc/app.conf",
       mode: "0600",

@@ -10,10 +10,11 @@ import {
 import { quote } from "../../connect/host/quote.ts"
 import { FettleError } from "../../errors.ts"
 import type { Change, Json, Key, Last, Seen } from "../../provider.ts"
+import { hasFingerprints } from "../../secrets/canonical.ts"
 import { Secret } from "../../secrets/secret.ts"
-import { hasFingerprints } from "./canonical.ts"
+import { secretText } from "../../secrets/secret-text.ts"
 import { textDiff } from "./diff.ts"
-import { account, fileMode, hostPath, ownerAs, secretText } from "./props.ts"
+import { account, fileMode, hostPath, ownerAs } from "./props.ts"
 import { notOfType } from "./refused.ts"
 import { renderTemplate, templateValues } from "./template.ts"
 
@@ -121,13 +122,14 @@ type Outputs = z.output<typeof outputs>
 export const file = hostKind({
   kind: "host.file",
   version: 1,
-  about: "A file with this content, mode and owner, replaced atomically.",
+  about: "A file with this content, mode and owner, replaced atomically; a template is one whose content is rendered.",
   props,
   outputs,
   stable: ["path"],
   id: (want) => want.path,
-  predict: (want) => {
-    const hash = hasFingerprints(want.content) ? wantedHash(want) : undefined
+  readsHere: ({ source, template: given }) => [source ?? given?.path].filter((path) => path !== undefined),
+  predict: (want, seen) => {
+    const hash = hasFingerprints(want.content) ? (foundHash(seen) ?? wantedHash(want)) : undefined
     return { path: want.path, mode: want.mode, ...(hash === undefined ? {} : { hash }) }
   },
   question,
@@ -162,9 +164,15 @@ function question({ id, want, last }: Key<Want, Outputs>): HostQuestion {
   }
 }
 
-/** The hash of the wanted text where a diff of it could be shown. From a local file it is not known here: the text is always asked for. */
-function textWanted(want: Want): string | undefined {
-  if (want.source !== undefined || want.template !== undefined) return ""
+type TextUnless = NonNullable<HostQuestion["textUnless"]>
+
+/** The hash of the wanted text where a diff of it could be shown. */
+function textWanted(want: Want): TextUnless["sha256"] | undefined {
+  if (want.source !== undefined || want.template !== undefined)
+    return (local) => {
+      const wanted = localContent(want, { local })
+      return wanted === undefined || "failed" in wanted ? undefined : wanted.wanted
+    }
   return typeof want.content === "string" && Buffer.byteLength(want.content) <= DIFF_MAX ? wantedHash(want) : undefined
 }
 
@@ -177,7 +185,7 @@ function answer(
   const at = found.path(path)
   const local = localContent(want, found)
   if (local !== undefined && "failed" in local) return { failed: new FettleError("FILE_REFUSED", local.failed) }
-  if (at === "absent") return { absent: true }
+  if (at === "absent") return local === undefined ? { absent: true } : { absent: true, shown: { wanted: local.wanted } }
   if ("failed" in at || at.type !== "file") return { failed: notOfType(path, at, "file") }
   const { sha256 = "", sizeBytes, mode } = at
   const hash = mayBeSecret(want, last) ? seal(sha256) : sha256
@@ -200,7 +208,7 @@ function mayBeSecret(want: Want | undefined, last: Last<Want, Outputs> | undefin
 /** Hash, and text where there is one, of what a local source or template gives. */
 function localContent(
   want: Want | undefined,
-  found: HostAnswer,
+  found: Pick<HostAnswer, "local">,
 ): { wanted: string; wantedText?: string } | { failed: string } | undefined {
   const path = want?.source ?? want?.template?.path
   if (want === undefined || path === undefined) return undefined
@@ -221,7 +229,7 @@ function plan(want: Want, seen: Seen<Outputs>): Change<Want> {
   if (!("outputs" in seen)) return { action: "create" }
   const { outputs: at, shown } = seen
   const props: (keyof Want & string)[] = []
-  const wanted = typeof shown?.wanted === "string" ? shown.wanted : wantedHash(want)
+  const wanted = foundHash(seen) ?? wantedHash(want)
   if (wanted !== undefined && wanted !== at.hash)
     props.push(want.source !== undefined ? "source" : want.template !== undefined ? "template" : "content")
   if (want.mode !== at.mode) props.push("mode")
@@ -250,13 +258,13 @@ function because(want: Want, at: Outputs, props: readonly string[]): string {
 
 function changeFile(want: Want, seen: Seen<Outputs>): HostChange {
   if (!("outputs" in seen)) {
-    const content = contentOf(want, undefined) ?? ""
+    const content = contentOf(want, seen) ?? ""
     return {
       puts: [{ path: want.path, content, mode: want.mode, owner: want.owner, group: want.group, expect: "absent" }],
     }
   }
-  const { outputs: at, shown } = seen
-  const content = contentOf(want, shown)
+  const { outputs: at } = seen
+  const content = contentOf(want, seen)
   // What is not named stays as it is: the new file gets the owner of the old one.
   const [owner, group] = [want.owner ?? at.owner, want.group ?? at.group]
   if (content !== undefined)
@@ -269,14 +277,19 @@ function changeFile(want: Want, seen: Seen<Outputs>): HostChange {
   }
 }
 
-function contentOf(
-  { content, source, template: given }: Want,
-  shown: Readonly<Record<string, Json>> | undefined,
-): HostContent | undefined {
-  const sha256 = typeof shown?.wanted === "string" ? { sha256: shown.wanted } : {}
+/** A source or template is bound to what the read found of it: that is what has been planned, and what others may have been told. */
+function contentOf({ content, source, template: given }: Want, seen: Seen<Outputs>): HostContent | undefined {
+  const found = foundHash(seen)
+  const sha256 = found === undefined ? {} : { sha256: found }
   if (given !== undefined)
     return { local: given.path, render: (text) => renderTemplate(text, given.values) as string, ...sha256 }
   return source === undefined ? content : { local: source, ...sha256 }
+}
+
+/** The hash of what a source or template gives, where the read found it. */
+function foundHash(seen: Seen<Outputs> | undefined): string | undefined {
+  const wanted = seen !== undefined && "shown" in seen ? seen.shown?.wanted : undefined
+  return typeof wanted === "string" ? wanted : undefined
 }
 
 /** Hashes of wanted contents: question, answer and plan ask for the same one. */

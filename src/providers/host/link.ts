@@ -51,7 +51,7 @@ export const link = hostKind({
     const path = quote(at.path)
     return {
       brief: true,
-      script: `[ -e ${path} ] || [ -L ${path} ] || exit 0\n${still(at)} || exit 10\nrm -f -- ${path} && keep ${folder(at.path)}`,
+      script: `[ -e ${path} ] || [ -L ${path} ] || exit 0\nsafely ${folder(at.path)}\n${still(at)} || exit 10\nrm -f -- ${path} && keep ${folder(at.path)}`,
     }
   },
   result: (_, want) => ({ path: want.path, to: want.to }),
@@ -72,7 +72,7 @@ function changeLink({ want, seen }: ChangeParts<Want, Outputs>): HostChange {
   const before = "outputs" in seen ? still(seen.outputs) : nothing
   return {
     brief: true,
-    script: `${before} || ${still(want)} || exit 10\nln -sfn -- ${quote(want.to)} ${path} && keep ${folder(want.path)}`,
+    script: `safely ${folder(want.path)}\n${before} || ${still(want)} || exit 10\nln -sfn -- ${quote(want.to)} ${path} && keep ${folder(want.path)}`,
   }
 }
 

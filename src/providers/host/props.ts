@@ -1,6 +1,5 @@
 import { posix } from "node:path"
 import { z } from "zod"
-import { Secret } from "../../secrets/secret.ts"
 
 /** Longest path and longest name that Linux takes, in bytes. */
 const PATH_MAX = 4_095
@@ -46,6 +45,3 @@ export function ownerAs(
     group: isNumber(want?.group) ? String(at.gid) : at.group,
   }
 }
-
-/** A secret of text. */
-export const secretText = z.custom<Secret<string>>((value) => value instanceof Secret, "a secret belongs here")

@@ -1,6 +1,6 @@
 import { z } from "zod"
 import { combine, Secret } from "../../secrets/secret.ts"
-import { secretText } from "./props.ts"
+import { secretText } from "../../secrets/secret-text.ts"
 
 const PLACEHOLDER = /\{\{\s*([^{}]*?)\s*\}\}/g
 

@@ -144,10 +144,10 @@ function nextPath(
 ): string | undefined {
   const { path, next } = list
   if (next === undefined) return undefined
-  if ("link" in next) return linkNext(answer)
-  if ("url" in next) return absolute(at(answer.json, next.url), answer)
+  if ("link" in next) return linkNext(list, answer)
+  if ("url" in next) return told(at(answer.json, next.url), (url) => absolute(url, answer), next.url, list)
   if ("cursor" in next) {
-    const cursor = idText(at(answer.json, next.cursor))
+    const cursor = told(at(answer.json, next.cursor), idText, next.cursor, list)
     return cursor === undefined ? undefined : withQuery(path, next.param, cursor)
   }
   if (items === 0 || (total !== undefined && all >= total)) return undefined
@@ -162,15 +162,30 @@ function withQuery(path: string, name: string, value: string | number): string {
   return `${before}?${parameters}`
 }
 
-function linkNext(answer: HttpAnswer): string | undefined {
+function linkNext(list: ListProps, answer: HttpAnswer): string | undefined {
   const links = (answer.headers.get("link") ?? "").matchAll(/<([^>]*)>([^<]*)/g)
   for (const [, url, parameters = ""] of links)
-    if (/;\s*rel\s*=\s*"?(?:[^"]*\s)?next\b/i.test(parameters)) return absolute(url, answer)
+    if (/;\s*rel\s*=\s*"?(?:[^"]*\s)?next\b/i.test(parameters))
+      return told(url, (each) => absolute(each, answer), "the Link header", list)
   return undefined
 }
 
+/** What leads to the next page. Nothing there is the end; something of no use is a list that goes on, and cannot be followed. */
+function told(
+  value: unknown,
+  use: (value: unknown) => string | undefined,
+  where: string,
+  list: ListProps,
+): string | undefined {
+  if (value === undefined || value === null || value === false || value === "") return undefined
+  const usable = use(value)
+  if (usable !== undefined) return usable
+  const what = typeof value === "string" ? "a text that is no URL" : `${Array.isArray(value) ? "array" : typeof value}`
+  throw listError(list, `it goes on after ${where} of a page, which is ${what}: it cannot be followed`)
+}
+
 function absolute(url: unknown, answer: HttpAnswer): string | undefined {
-  if (typeof url !== "string" || url === "") return undefined
+  if (typeof url !== "string") return undefined
   return URL.canParse(url, answer.url) ? new URL(url, answer.url).href : undefined
 }
 

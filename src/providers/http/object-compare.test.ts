@@ -83,6 +83,13 @@ const cases: readonly Case[] = [
     gives: update('a is "b", wanted {"b":1}'),
   },
   {
+    name: "what is long is told by its size: a cut could leave half of a secret",
+    want: { a: "y".repeat(50) },
+    there: { a: "x".repeat(60) },
+    last: {},
+    gives: update("a is a text of 60 characters, wanted a text of 50 characters"),
+  },
+  {
     name: "a key with a dot",
     want: { labels: { "a.b": "1" } },
     there: { labels: { "a.b": "2" } },

@@ -182,8 +182,10 @@ function diffOf(found: Found): string {
   return [...lines.slice(0, LINES_MAX), ...rest].join("\n")
 }
 
-/** A value in a reason: one line, bounded, secrets by name. */
+/** A value in a reason: one line, secrets by name; what is long by its size, since a cut could leave half of a secret. */
 function short(value: unknown): string {
   const text = JSON.stringify(value) ?? "nothing"
-  return text.length <= VALUE_MAX ? text : `${text.slice(0, VALUE_MAX)}…`
+  if (text.length <= VALUE_MAX) return text
+  if (typeof value === "string") return `a text of ${value.length} characters`
+  return Array.isArray(value) ? `a list of ${value.length} items` : `an object of ${text.length} characters`
 }

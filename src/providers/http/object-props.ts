@@ -182,6 +182,17 @@ export function chosenId({ key, body }: ObjectProps): string | undefined {
   return key === undefined ? undefined : idText(at(body, key))
 }
 
+/** Where one object lies: ids may repeat in other collections. And the field that the far side keeps unique, in its collection. */
+export function identitiesOf(props: ObjectProps, id: string | undefined): readonly string[] {
+  const { create, list: many, settle: by, body } = props
+  const field = by?.by === "unique" ? by.field : undefined
+  const value = field === undefined ? undefined : idText(at(body, field))
+  const unique = value === undefined ? [] : [`${create.path} with ${field} ${JSON.stringify(value)}`]
+  if (id === undefined) return unique
+  const place = readPath(props)?.replaceAll("{id}", () => encodeURIComponent(id))
+  return [place ?? `${many?.path ?? create.path} ${id}`, ...unique]
+}
+
 /** Paths below which one object is read, changed and deleted. */
 export function readPath(props: ObjectProps): string | undefined {
   return props.read?.path ?? (isUpsert(props) ? props.create.path : undefined)

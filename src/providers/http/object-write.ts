@@ -20,6 +20,8 @@ import { pause } from "./pause.ts"
 /** Looks for outputs that the answer of a create does not show yet: a far side may need a moment. */
 const LOOKS = 4
 const LOOK_PAUSE_MS = 200
+/** Of an answer without an id, so many characters. */
+const ANSWER_SHOWN = 200
 /** How long a delete that was only accepted may take. */
 const GONE_WITHIN_MS = 300_000
 const GONE_PAUSE_MS = 250
@@ -43,11 +45,11 @@ async function create(want: ObjectProps, call: Call): Promise<ObjectOutputs> {
   const object = objectOf(want, answer)
   const id = chosenId(want) ?? idText(at(object, want.id)) ?? idOfLocation(answer)
   if (id === undefined) {
-    const fact = `${call.address} was made, but the answer has no id at ${want.id}: ${answer.text.slice(0, 200)}`
+    const said = (call.hide?.(answer.text) ?? answer.text).slice(0, ANSWER_SHOWN)
+    const fact = `${call.address} was made, but the answer has no id at ${want.id}: ${said}`
     throw new FettleError("HTTP_FAILED", fact, { address: call.address })
   }
-  const outputs = await outputsOf(want, id, object, undefined, call)
-  return call.intent.repeated && !isUpsert(want) ? settled(want, outputs, object, call) : outputs
+  return outputsOf(want, id, object, undefined, call)
 }
 
 /** The create with what makes it safe to repeat, as far as the far side offers it. */
@@ -74,11 +76,7 @@ async function sendCreate(want: ObjectProps, call: Call): Promise<HttpAnswer> {
 
 /** That a repeated create is refused says nothing of the first one. */
 function stillOpen(thrown: unknown): FettleError {
-  const { code, fact, details } = asFettleError(thrown, "HTTP_FAILED")
-  const next =
-    details?.status === 409 || details?.status === 422
-      ? "the far side may want the very body of the create that was cut off: restore it, apply, then change it"
-      : undefined
+  const { code, fact, next, details } = asFettleError(thrown, "HTTP_FAILED")
   return new FettleError(code, fact, { next, details: { ...details, notMade: false } })
 }
 
@@ -102,18 +100,6 @@ async function madeAfterAll(want: ObjectProps, thrown: unknown, call: Call): Pro
   call.log(`the answer of the create was lost; the list of ${want.list.path} shows that it was made`)
   const json = want.within === "" ? made : withAt({}, want.within, made)
   return { url: "", status: 200, headers: new Headers(), text: "", json }
-}
-
-/** A repeated create may have given what the first one made, with the props it had then. */
-async function settled(want: ObjectProps, outputs: ObjectOutputs, object: unknown, call: Call): Promise<ObjectOutputs> {
-  if (updateOf(want) === undefined) return outputs
-  const mark = markOf(want)
-  try {
-    return await update(want, outputs, mark === undefined ? undefined : idText(at(object, mark)), call)
-  } catch (thrown) {
-    const { code, fact, next, details } = asFettleError(thrown, "HTTP_FAILED")
-    throw new FettleError(code, fact, { next, details: { ...details, notMade: false } }) // the create was made
-  }
 }
 
 async function update(

@@ -1,7 +1,7 @@
 import type { HttpClient } from "../../connect/http-client.ts"
 import { provider, type Settles } from "../../provider.ts"
 import { planObject } from "./object-compare.ts"
-import { chosenId, type ObjectProps, objectOutputs, objectProps } from "./object-props.ts"
+import { chosenId, identitiesOf, type ObjectProps, objectOutputs, objectProps } from "./object-props.ts"
 import { readObjects } from "./object-read.ts"
 import { deleteObject, ensureObject } from "./object-write.ts"
 
@@ -20,7 +20,7 @@ const TIMEOUT_MS = 660_000
  *   delete: { path: "/projects/{id}" },
  *   body: { name: "shop", size: 3 },
  *   settle: { by: "token" },
- * }, { on: api })
+ * }, { on: service })
  */
 export const object = provider<typeof objectProps, typeof objectOutputs, HttpClient>({
   kind: "http.object",
@@ -34,6 +34,7 @@ export const object = provider<typeof objectProps, typeof objectOutputs, HttpCli
   timeoutMs: TIMEOUT_MS,
   id: chosenId,
   idOf: (outputs) => outputs.id,
+  identities: identitiesOf,
   predict: (want) => {
     const id = chosenId(want)
     return id === undefined ? {} : { id }

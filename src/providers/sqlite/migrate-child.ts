@@ -1,5 +1,5 @@
 // Runs migrations in a process of its own: see `runChild`. It is given one Order and answers with Told messages.
-import { closeSync, openSync } from "node:fs"
+import { closeSync, openSync, statSync } from "node:fs"
 import { DatabaseSync } from "node:sqlite"
 import { setImmediate as breathe } from "node:timers/promises"
 import { causeText, FettleError } from "../../errors.ts"
@@ -11,6 +11,8 @@ export interface Order {
   readonly database: string
   /** All that are wanted, in their order; those that have run are left out. */
   readonly migrations: readonly Migration[]
+  /** Names of those that may run now; undefined for all. */
+  readonly only: readonly string[] | undefined
   /** Written beside each migration that runs. */
   readonly token: string
   /** How long to wait for other connections, in milliseconds. */
@@ -21,7 +23,17 @@ export interface Order {
 export type Told =
   | { readonly begins: string }
   | { readonly end: true; readonly applied: readonly Applied[] }
-  | { readonly end: true; readonly failed: { readonly code: string; readonly fact: string; readonly notMade: boolean } }
+  | { readonly end: true; readonly failed: Failed }
+
+export interface Failed {
+  readonly code: string
+  readonly fact: string
+  readonly next: string
+  readonly notMade: boolean
+}
+
+/** What to do where not the migration is wrong but the file. */
+const UNOPENED = "see that the database is a file that this user may read and write, in a folder that is there"
 
 process.once("message", (order: Order) => void work(order))
 
@@ -29,8 +41,8 @@ async function work(order: Order): Promise<void> {
   try {
     tell({ end: true, applied: await migrate(order) })
   } catch (thrown) {
-    const { code, fact, details } = thrown instanceof FettleError ? thrown : failure(order.database, thrown)
-    tell({ end: true, failed: { code, fact, notMade: details?.notMade === true } })
+    const { code, fact, next, details } = thrown instanceof FettleError ? thrown : failure(order.database, thrown)
+    tell({ end: true, failed: { code, fact, next, notMade: details?.notMade === true } })
   }
   process.disconnect?.()
 }
@@ -58,15 +70,16 @@ function open({ database: path, busyTimeoutMs }: Order): DatabaseSync {
   try {
     closeSync(openSync(path, "wx", 0o600)) // SQLite would let others read it
   } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code !== "EEXIST") throw failure(path, thrown, true)
+    if ((thrown as NodeJS.ErrnoException).code !== "EEXIST") throw failure(path, thrown, true, UNOPENED)
   }
+  if (!statSync(path).isFile()) throw failure(path, new Error("it is not a file"), true, UNOPENED)
   try {
     // Without foreign keys a table can be rebuilt and dropped as SQLite's manual says; they are checked before each commit.
     const database = new DatabaseSync(path, { enableForeignKeyConstraints: false })
     database.exec(`pragma busy_timeout = ${busyTimeoutMs}; pragma synchronous = full`)
     return database
   } catch (thrown) {
-    throw failure(path, thrown, true)
+    throw failure(path, thrown, true, UNOPENED)
   }
 }
 
@@ -93,14 +106,14 @@ function step(database: DatabaseSync, order: Order, made: number, known: Known |
     return { pending, dataVersion }
   } catch (thrown) {
     if (database.isTransaction) database.exec("rollback")
-    const { code, fact } = thrown instanceof FettleError ? thrown : failure(where, thrown)
-    throw new FettleError(code, fact, { details: { notMade: made === 0 } })
+    const { code, fact, next } = thrown instanceof FettleError ? thrown : failure(where, thrown)
+    throw new FettleError(code, fact, { next, details: { notMade: made === 0 } })
   }
 }
 
-function pendingIn(database: DatabaseSync, { migrations }: Order): readonly Migration[] {
+function pendingIn(database: DatabaseSync, { migrations, only }: Order): readonly Migration[] {
   const names = new Set(pendingOf(migrations, appliedIn(database)))
-  return migrations.filter(({ name }) => names.has(name))
+  return migrations.filter(({ name }) => names.has(name) && (only === undefined || only.includes(name)))
 }
 
 function begin(database: DatabaseSync, { database: path, busyTimeoutMs }: Order, made: number): void {
@@ -109,7 +122,8 @@ function begin(database: DatabaseSync, { database: path, busyTimeoutMs }: Order,
   } catch (thrown) {
     const isBusy = ((thrown as { errcode?: number }).errcode ?? 0) % 256 === 5
     const held = `another process has held it for ${busyTimeoutMs} ms`
-    throw failure(path, isBusy ? new Error(held) : thrown, made === 0)
+    const next = isBusy ? "end what holds the database, or give a longer busyTimeoutMs; then apply again" : UNOPENED
+    throw failure(path, isBusy ? new Error(held) : thrown, made === 0, next)
   }
 }
 
@@ -141,6 +155,6 @@ function danglers(database: DatabaseSync): readonly string[] {
 }
 
 /** In SQLite's words. `notMade` where not a byte of ours has come into the database. */
-function failure(where: string, thrown: unknown, notMade = false): FettleError {
-  return new FettleError("MIGRATION_FAILED", `${where}: ${causeText(thrown)}`, { details: { notMade } })
+function failure(where: string, thrown: unknown, notMade = false, next?: string): FettleError {
+  return new FettleError("MIGRATION_FAILED", `${where}: ${causeText(thrown)}`, { next, details: { notMade } })
 }

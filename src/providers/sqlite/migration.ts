@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto"
-import { readdirSync, readFileSync } from "node:fs"
+import { readdirSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { causeText, FettleError } from "../../errors.ts"
 
@@ -22,20 +22,36 @@ export const MIGRATION_NAME = /^\d+_./s
 
 /**
  * The migrations of a directory in their order; undefined where there is no directory.
- * @throws FettleError `MIGRATION_ORDER` where two have the same number or a file has none, `READ_FAILED`
+ * @throws FettleError `MIGRATION_ORDER` where two have the same number or a file has none, `MIGRATION_FILE`, `READ_FAILED`
  */
 export function readMigrations(directory: string): readonly Migration[] | undefined {
   try {
     const names = readdirSync(directory, { withFileTypes: true })
-      .filter((entry) => !entry.isDirectory() && entry.name.endsWith(".sql"))
+      .filter((entry) => !entry.isDirectory() && /\.sql$/i.test(entry.name))
       .map(({ name }) => name)
-    return inOrder(names.map((name) => migration(name, readFileSync(join(directory, name), "utf8"))))
+    return inOrder(names.map((name) => migration(name, sqlOf(directory, name))))
   } catch (thrown) {
     if (thrown instanceof FettleError) throw thrown
     if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return undefined
     throw new FettleError("READ_FAILED", `the migrations in ${directory} cannot be read: ${causeText(thrown)}`, {
       cause: thrown,
     })
+  }
+}
+
+/** The text of a migration. @throws FettleError `MIGRATION_FILE` for what would run otherwise than it is written */
+function sqlOf(directory: string, name: string): string {
+  const refused = (fact: string, next: string): FettleError =>
+    new FettleError("MIGRATION_FILE", `${quoted(name)} ${fact}`, { next })
+  if (!name.endsWith(".sql")) throw refused("does not end in .sql", "rename it, with .sql in small letters")
+  const path = join(directory, name)
+  if (!statSync(path).isFile()) throw refused("is not a file", "remove it, or put a file there")
+  const bytes = readFileSync(path)
+  if (bytes.includes(0)) throw refused("holds a NUL: SQLite would run only what stands before it", "remove the NUL")
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    throw refused("is not UTF-8 text", "save it as UTF-8")
   }
 }
 

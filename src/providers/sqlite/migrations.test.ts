@@ -128,6 +128,8 @@ describe("plan", () => {
     { database: "/a" },
     { database: "/a", directory: "/m", migrations: [] },
     { database: "/a", migrations: [{ name: "a", sql: "" }] },
+    { database: "/a", migrations: [{ name: "1_a", sql: "create table a (x);\0" }] },
+    { database: "/a", migrations: [{ name: "1_a", sql: "-- \ud800" }] },
   ])("props %j are refused", (raw) => {
     expect(migrations.props.safeParse(raw).success).toBe(false)
   })

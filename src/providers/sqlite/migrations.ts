@@ -47,7 +47,9 @@ const props = z
       .array(
         z.strictObject({
           name: z.string().regex(MIGRATION_NAME, "has no number in front, as in 0001_orders"),
-          sql: z.string(),
+          sql: z
+            .string()
+            .refine((sql) => !sql.includes("\0") && sql.isWellFormed(), "holds a NUL, or half a character"),
         }),
       )
       .optional()
@@ -101,6 +103,7 @@ export const migrations = provider<typeof props, typeof outputs, unknown>({
   id: ({ database }) => database,
   idOf: ({ database }) => database,
   predict,
+  readsHere: ({ directory }) => (directory === undefined ? [] : [directory]),
   read,
   plan,
   ensure,
@@ -162,8 +165,13 @@ function plan(want: Props, seen: Seen<Outputs>, _last: Last<Props, Outputs> | un
   const pending = pendingOf(wanted, shown?.applied ?? [])
   const because = reasonOf(pending)
   const text = pending.map((name) => `+${name}`).join("\n")
-  if ("absent" in seen) return { action: "create", because, text }
-  return pending.length === 0 ? { action: "none" } : { action: "update", props: [], because, text }
+  const exactly = wanted.filter(({ name }) => pending.includes(name)).map(nameAndSum)
+  if ("absent" in seen) return { action: "create", because, text, exactly }
+  return pending.length === 0 ? { action: "none" } : { action: "update", props: [], because, text, exactly }
+}
+
+function nameAndSum({ name, checksum }: Applied): string {
+  return `${name} ${checksum}`
 }
 
 function inlineOf({ migrations: inline }: Props): readonly Applied[] | undefined {
@@ -182,25 +190,53 @@ function reasonOf(pending: readonly string[]): string {
   return `${pending.length} ${pending.length === 1 ? "migration" : "migrations"} to run${pending.length === 0 ? "" : ": "}${[...named, ...rest].join(", ")}`
 }
 
-/** @throws FettleError `MIGRATION_FAILED`, `MIGRATION_EDITED`, `MIGRATION_ORDER`, `READ_FAILED` */
-async function ensure(
-  want: Props,
-  _seen: Seen<Outputs>,
-  _change: Change<Props>,
-  call: Write<unknown>,
-): Promise<Outputs> {
+/**
+ * Runs what was planned, and nothing that has come since.
+ * @throws FettleError `MIGRATION_FAILED`, `MIGRATION_EDITED`, `MIGRATION_ORDER`, `READ_FAILED`, `STALE`
+ */
+async function ensure(want: Props, seen: Seen<Outputs>, change: Change<Props>, call: Write<unknown>): Promise<Outputs> {
   const wanted = wantedOf(want)
   if (wanted === undefined)
     throw new FettleError("READ_FAILED", `there is no directory ${want.directory}`, { details: { notMade: true } })
   const { database, busyTimeoutMs } = want
-  const order: Order = { database, busyTimeoutMs, migrations: wanted, token: call.intent.token }
+  const only = plannedOf(wanted, seen, change.exactly)
+  const order: Order = { database, busyTimeoutMs, migrations: wanted, only, token: call.intent.token }
   const script = new URL(import.meta.url.endsWith(".ts") ? "./migrate-child.ts" : "./migrate-child.js", import.meta.url)
-  const end = (await runChild(script, order, call.signal, (told) => {
+  const onMessage = (told: object): void => {
     if ("begins" in told) call.log(`runs ${quoted(String(told.begins))}`)
-  })) as Exclude<Told, { begins: string }>
-  if ("failed" in end)
-    throw new FettleError(end.failed.code as ErrorCode, end.failed.fact, { details: { notMade: end.failed.notMade } })
+  }
+  const end = (await runChild(script, order, call.signal, onMessage, (text) => call.hide?.(text) ?? text)) as Exclude<
+    Told,
+    { begins: string }
+  >
+  if ("failed" in end) {
+    const { code, fact, next, notMade } = end.failed
+    throw new FettleError(code as ErrorCode, fact, { next, details: { notMade } })
+  }
   return schemaOf(database, end.applied)
+}
+
+/**
+ * Names of the planned ones; undefined where the plan could not tell.
+ * @throws FettleError `STALE` where one was edited or is gone, or where one has come that would have to run before it
+ */
+function plannedOf(
+  wanted: readonly Migration[],
+  seen: Seen<Outputs>,
+  exactly: readonly string[] | undefined,
+): readonly string[] | undefined {
+  if (exactly === undefined) return undefined
+  const stale = (fact: string): FettleError => new FettleError("STALE", fact, { details: { notMade: true } })
+  const here = wanted.map(nameAndSum)
+  const names = exactly.map((each) => each.slice(0, each.lastIndexOf(" ")))
+  const moved = names.find((_, at) => !here.includes(exactly[at] as string))
+  if (moved !== undefined) throw stale(`${quoted(moved)} was edited, or is gone, since it was planned`)
+  const last = wanted.findLastIndex(({ name }) => names.includes(name))
+  const applied = ("shown" in seen ? (seen.shown as Shown) : undefined)?.applied ?? []
+  const known = new Set([...names, ...applied.map(({ name }) => name)])
+  const late = wanted.find(({ name }, at) => at < last && !known.has(name))
+  if (late !== undefined) throw stale(`${quoted(late.name)} has come since the plan, and would have to run first`)
+  return names
 }
 
 /** Forgets the schema; removes the database where the props say so. */

@@ -4,7 +4,7 @@ import { resolve } from "node:path"
 import { type Duration, durationMs } from "../../policies/duration.ts"
 import type { ProbeSettings } from "../../program/probe-settings.ts"
 import { type Answer, type Asker, inconclusive, judged, no, type Question } from "../answer.ts"
-import { fault, faults } from "../expectation.ts"
+import { type Claim, claimsOf, judge } from "../judge.ts"
 
 type Settings = ProbeSettings<"file">
 
@@ -50,9 +50,7 @@ async function look(path: string, handle: FileHandle, settings: Settings, questi
       ? undefined
       : `mode is ${mode}, expected ${settings.mode}`,
     tooOld(ageMs, settings.maxAge),
-    settings.sizeBytes === undefined ? undefined : fault("size in bytes", stat.size, settings.sizeBytes),
-    settings.content === undefined ? undefined : fault("content", text, settings.content),
-    ...jsonFaults(text, settings.json),
+    ...(await valueFaults(stat.size, text, settings, question)),
   ]
   return judged(
     wrong.map((each) => each && `${path}: ${each}`),
@@ -66,11 +64,25 @@ function tooOld(ageMs: number, maxAge: Settings["maxAge"]): string | undefined {
   return `it was last written ${Math.round(ageMs / 1_000)} s ago, expected at most ${typeof maxAge === "number" ? `${maxAge} ms` : maxAge}`
 }
 
-function jsonFaults(text: string, expected: Settings["json"]): readonly (string | undefined)[] {
-  if (expected === undefined) return []
+async function valueFaults(
+  size: number,
+  text: string,
+  { sizeBytes, content, json }: Settings,
+  question: Question,
+): Promise<readonly (string | undefined)[]> {
+  const claims: Claim[] = []
+  if (sizeBytes !== undefined) claims.push({ name: "size in bytes", value: size, expected: sizeBytes })
+  if (content !== undefined) claims.push({ name: "content", value: text, expected: content })
+  const parsed = json === undefined ? undefined : parse(text)
+  if (json !== undefined && parsed !== undefined) claims.push(...claimsOf(parsed.value, json))
+  const wrong = await judge(claims, question)
+  return json !== undefined && parsed === undefined ? [...wrong, "it is not JSON"] : wrong
+}
+
+function parse(text: string): { readonly value: unknown } | undefined {
   try {
-    return faults(JSON.parse(text), expected)
+    return { value: JSON.parse(text.replace(/^\uFEFF/, "")) as unknown } // some editors begin with a byte order mark
   } catch {
-    return ["it is not JSON"]
+    return undefined
   }
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http"
+import { performance } from "node:perf_hooks"
 import type { PeerCertificate, TLSSocket } from "node:tls"
 import type { ProbeSettings } from "../../program/probe-settings.ts"
 import type { Question } from "../answer.ts"
@@ -10,8 +11,10 @@ export interface Exchanged {
   readonly status: number
   /** Names in lower case; several of one name joined by ", ". */
   readonly headers: Readonly<Record<string, string>>
-  /** From the call to the head of the last answer, redirects included. */
+  /** From the beginning of the connection to the head of the answer; of redirects, all together. */
   readonly latencyMs: number
+  /** The part of it in which this process was at work, perhaps with an answer already there: with many checks at once, much. */
+  readonly busyMs: number
   /** Whole days until the certificate ends; undefined without TLS. */
   readonly certificateDays: number | undefined
   readonly body: { readonly text: string; readonly cut: boolean } | undefined
@@ -35,23 +38,23 @@ export async function exchange(
   withBody: boolean,
   question: Question,
 ): Promise<Exchanged> {
-  const started = performance.now()
+  const taken = { ms: 0, busyMs: 0 }
   let request: Request = { url, method: settings.method, headers: settings.headers, body: settings.body }
   for (let left = settings.redirects; ; left -= 1) {
-    const answer = await send(request, settings, question)
-    const latencyMs = Math.round(performance.now() - started)
+    const answer = await send(request, settings, question, taken)
     const next = left > 0 ? redirected(request, answer) : undefined
-    if (next === undefined) return await received(answer, latencyMs, withBody ? settings.maxBodyBytes : 0, question)
+    if (next === undefined) return await received(answer, taken, withBody ? settings.maxBodyBytes : 0, question)
     answer.destroy()
     request = next
   }
 }
 
-/** The head of the answer. A new connection each time: one kept open would hide that no new one can be made. */
+/** The head of the answer; what it took is added to `taken`. A new connection each time: one kept open would hide that no new one can be made. */
 async function send(
   { url, method, headers, body }: Request,
   { ca }: Settings,
   { signal, at }: Question,
+  taken: { ms: number; busyMs: number },
 ): Promise<IncomingMessage> {
   const { request } = url.protocol === "https:" ? await import("node:https") : await import("node:http")
   const trusted = ca === undefined ? {} : { ca: [...(await import("node:tls")).getCACertificates("default"), ca] }
@@ -65,6 +68,14 @@ async function send(
   return new Promise((resolve, reject) => {
     const call = request(url, { method, headers: { ...own, ...headers }, agent: false, signal, ...trusted })
     call.once("finish", () => at("the request was sent"))
+    call.once("socket", () => {
+      const started = performance.now()
+      const before = performance.eventLoopUtilization()
+      call.once("response", () => {
+        taken.ms += performance.now() - started
+        taken.busyMs += performance.eventLoopUtilization(before).active
+      })
+    })
     call.once("response", resolve)
     call.on("error", reject)
     call.end(body)
@@ -73,7 +84,7 @@ async function send(
 
 async function received(
   answer: IncomingMessage,
-  latencyMs: number,
+  { ms, busyMs }: { readonly ms: number; readonly busyMs: number },
   maxBytes: number,
   { at }: Question,
 ): Promise<Exchanged> {
@@ -82,7 +93,7 @@ async function received(
   try {
     const certificateDays = daysOf(answer.socket as Partial<TLSSocket>)
     const body = maxBytes === 0 ? undefined : await bodyOf(answer, maxBytes)
-    return { status, headers: headersOf(answer), latencyMs, certificateDays, body }
+    return { status, headers: headersOf(answer), latencyMs: Math.round(ms), busyMs, certificateDays, body }
   } finally {
     answer.destroy()
   }

@@ -1,7 +1,7 @@
 import { isPlain } from "../../program/output.ts"
 import type { ProbeSettings } from "../../program/probe-settings.ts"
 import { type Answer, type Asker, inconclusive, judged, type Measured, type Question } from "../answer.ts"
-import { fault, faults } from "../expectation.ts"
+import { type Claim, claimsOf, judge } from "../judge.ts"
 import { type Exchanged, exchange } from "./http-exchange.ts"
 import { networkAnswer } from "./network.ts"
 
@@ -19,30 +19,50 @@ async function ask(settings: Settings, question: Question): Promise<Answer> {
     return inconclusive(`${shownUrl(url.href)} has no certificate: it is not https`)
   const withBody = expect.json !== undefined || expect.body !== undefined
   try {
-    return answerOf(await exchange(url, settings, withBody && method !== "HEAD", question), settings)
+    return await answerOf(await exchange(url, settings, withBody && method !== "HEAD", question), settings, question)
   } catch (error) {
     if (question.signal.aborted) throw error
     return networkAnswer(`${method} ${shownUrl(url.href)}`, error)
   }
 }
 
-function answerOf(got: Exchanged, { expect, maxBodyBytes }: Settings): Answer {
-  const { status, latencyMs, certificateDays, body } = got
-  const measured: Measured = { status, latencyMs, ...(certificateDays === undefined ? {} : { certificateDays }) }
+async function answerOf(got: Exchanged, { expect, maxBodyBytes }: Settings, question: Question): Promise<Answer> {
+  const { latencyMs, certificateDays, body } = got
+  const measured: Measured = {
+    status: got.status,
+    latencyMs,
+    ...(certificateDays === undefined ? {} : { certificateDays }),
+  }
+  const status = { name: "status", value: got.status, expected: expect.status }
+  const [badStatus, ...badHeaders] = await judge(
+    [status, ...claimsOf(got.headers, lowerCase(expect.headers ?? {}))],
+    question,
+  )
   const head = [
-    withTarget(fault("status", status, expect.status), got),
-    ...faults(got.headers, lowerCase(expect.headers ?? {})).map((each) => each && `header ${each}`),
-    late(latencyMs, expect.maxLatencyMs),
+    withTarget(badStatus, got),
+    ...badHeaders.map((each) => each && `header ${each}`),
+    isUnsure(got, expect.maxLatencyMs) ? undefined : late(latencyMs, expect.maxLatencyMs),
     tooOld(certificateDays, expect.minCertificateDays),
   ]
-  const evidence = `status ${status} in ${latencyMs} ms${certificateDays === undefined ? "" : `, certificate valid for ${certificateDays} days`}`
-  const wrong = [...head, ...bodyFaults(body?.text, expect)]
+  const tooBusy = head.every((each) => each === undefined) && isUnsure(got, expect.maxLatencyMs)
+  const evidence = `status ${got.status} in ${latencyMs} ms${certificateDays === undefined ? "" : `, certificate valid for ${certificateDays} days`}`
+  const wrong = [...head, ...(await bodyFaults(body?.text, expect, question))]
   if (body?.cut === true && head.every((each) => each === undefined) && wrong.some((each) => each !== undefined))
     return inconclusive(
       `the body is longer than maxBodyBytes (${maxBodyBytes}), and what is expected of it is not in its beginning`,
       measured,
     )
+  if (tooBusy && wrong.every((each) => each === undefined))
+    return inconclusive(
+      `it took ${latencyMs} ms, expected at most ${expect.maxLatencyMs}, but Fettle itself was busy for ${Math.round(got.busyMs)} ms of them`,
+      measured,
+    )
   return judged(wrong, evidence, measured)
+}
+
+/** Slow, but perhaps only because the answer waited for us. */
+function isUnsure({ latencyMs, busyMs }: Exchanged, maxMs: number | undefined): boolean {
+  return maxMs !== undefined && latencyMs > maxMs && latencyMs - busyMs <= maxMs
 }
 
 /** A redirect that nobody follows is the usual reason for a wrong status. */
@@ -61,16 +81,21 @@ function tooOld(days: number | undefined, minDays: number | undefined): string |
   return days < minDays ? `its certificate is valid for ${days} more days, expected at least ${minDays}` : undefined
 }
 
-function bodyFaults(text: string | undefined, { json, body }: Settings["expect"]): readonly (string | undefined)[] {
-  const wrong = body === undefined ? [] : [fault("body", text ?? "", body)]
-  if (json === undefined) return wrong
-  const parsed = parse(text ?? "")
-  return [...wrong, ...(parsed === undefined ? ["the body is not JSON"] : faults(parsed.value, json))]
+async function bodyFaults(
+  text: string | undefined,
+  { json, body }: Settings["expect"],
+  question: Question,
+): Promise<readonly (string | undefined)[]> {
+  const whole: readonly Claim[] = body === undefined ? [] : [{ name: "body", value: text ?? "", expected: body }]
+  const parsed = json === undefined ? undefined : parse(text ?? "")
+  const parts = json === undefined || parsed === undefined ? [] : claimsOf(parsed.value, json)
+  const wrong = await judge([...whole, ...parts], question)
+  return json !== undefined && parsed === undefined ? [...wrong, "the body is not JSON"] : wrong
 }
 
 function parse(text: string): { readonly value: unknown } | undefined {
   try {
-    return { value: JSON.parse(text) as unknown }
+    return { value: JSON.parse(text.replace(/^\uFEFF/, "")) as unknown } // some servers begin with a byte order mark
   } catch {
     return undefined
   }

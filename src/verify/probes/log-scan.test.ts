@@ -21,6 +21,7 @@ function scanText(content: string | Uint8Array, pattern: RegExp, partBytes = Num
       first: parts.find((part) => part.first !== undefined)?.first,
       restAt: parts.at(-1)?.restAt ?? 0,
       restMatches: parts.at(-1)?.restMatches ?? false,
+      cut: parts.some((part) => part.cut),
     }
   } finally {
     closeSync(file)
@@ -91,7 +92,7 @@ test("lines across the border of a chunk, and characters across it, stay whole",
   const line = `${"ä".repeat(700)} error\n`
   const { count, first } = scanText(line.repeat(3_000), /^ä+ error$/)
   expect(count).toBe(3_000)
-  expect(first).toHaveLength(400)
+  expect(first).toHaveLength(706)
 })
 
 test("a last line without its end is told apart, and where it begins", () => {
@@ -100,8 +101,31 @@ test("a last line without its end is told apart, and where it begins", () => {
     first: "one error",
     restAt: 10,
     restMatches: true,
+    cut: false,
   })
   expect(scanText("one error\n", /error/)).toMatchObject({ restAt: 10, restMatches: false })
+})
+
+test("a match across the border of two pieces of a long line is found, and the line counts once", () => {
+  const border = 1 << 20
+  for (const at of [border - 2, border - 70_000, border - (64 << 10) - 2]) {
+    const line = Buffer.alloc(3 << 20, "x ")
+    line.write(" error ", at)
+    for (const [text, count] of [
+      [Buffer.concat([line, Buffer.from("\nnext error\n")]), 2],
+      [Buffer.concat([line, line]), 0],
+    ] as const) {
+      const scanned = scanText(text, /\berror\b/)
+      expect(scanned, String(at)).toMatchObject({ count, restMatches: count === 0, cut: true })
+    }
+  }
+})
+
+test("the border of a piece is none of the line's own", () => {
+  const line = Buffer.alloc(3 << 20, "terror")
+  expect(scanText(line, /\berror\b/)).toMatchObject({ restMatches: false })
+  expect(scanText(line, /^error/)).toMatchObject({ restMatches: false })
+  expect(scanText(Buffer.concat([line, Buffer.from("\n")]), /^terror$/)).toMatchObject({ count: 0 })
 })
 
 test("20 MB without any line break are looked at in pieces", () => {

@@ -5,8 +5,10 @@ import { readSync } from "node:fs"
 const STEP_BYTES = 96 << 10
 /** Longest line that is looked at whole, in bytes. */
 const LONGEST_LINE_BYTES = 1 << 20
-/** What is kept of the first matching line, in characters. */
-const LINE_MAX = 400
+/** What two pieces of a longer line have in common, in bytes: a match up to this long is whole in one of them. */
+const OVERLAP_BYTES = 64 << 10
+/** What is kept of the first matching line, in characters: far more than is told, so that secrets can be hidden before it is cut. */
+const LINE_MAX = 65_536
 
 export interface ScanRange {
   /** An open file: a rotation cannot take it away. */
@@ -26,35 +28,47 @@ export interface Scanned {
   readonly restAt: number
   /** Whether that last line matches; it is not in `count`. */
   readonly restMatches: boolean
+  /** Whether a line was longer than what is looked at whole. */
+  readonly cut: boolean
 }
 
 /**
  * Counts the lines of a part of a file that match. Memory is bounded whatever the file holds: a line above 1 MiB is
- * looked at in pieces. Run by worker threads.
+ * looked at in pieces that overlap. Run by worker threads.
  */
 export function scan({ file, from, to, regex, flags }: ScanRange): Scanned {
   const counter = new LineCounter(regex, flags)
   const buffer = Buffer.allocUnsafeSlow(LONGEST_LINE_BYTES)
   let held = 0 // bytes at the front of the buffer that belong to a line whose end is not read yet
   let position = from
+  let cut = false
+  let lineAt = from // where that line begins
   while (position < to) {
     const read = readSync(file, buffer, held, Math.min(STEP_BYTES, LONGEST_LINE_BYTES - held, to - position), position)
     if (read === 0) break // it was truncated meanwhile
     position += read
     const filled = held + read
     const end = buffer.lastIndexOf(10, filled - 1) + 1
-    const whole = end > 0 ? end : filled === LONGEST_LINE_BYTES ? filled : 0
-    if (whole > 0) counter.add(textOf(buffer.subarray(0, whole)))
-    buffer.copyWithin(0, whole, filled)
-    held = filled - whole
+    let done = end
+    if (end > 0) {
+      counter.add(textOf(buffer.subarray(0, end)))
+      lineAt = position - (filled - end)
+    } else if (filled === LONGEST_LINE_BYTES) {
+      cut = true
+      counter.addPiece(textOf(buffer.subarray(0, filled)))
+      done = filled - OVERLAP_BYTES
+    }
+    buffer.copyWithin(0, done, filled)
+    held = filled - done
   }
   const rest = held > 0 ? textOf(buffer.subarray(0, held)) : ""
-  const restMatches = held > 0 && counter.matches(rest)
+  const restMatches = held > 0 && counter.endsMatching(rest)
   return {
     count: counter.count,
     first: counter.first ?? (restMatches ? rest.slice(0, LINE_MAX) : undefined),
-    restAt: position - held,
+    restAt: held > 0 ? lineAt : position,
     restMatches,
+    cut,
   }
 }
 
@@ -73,6 +87,9 @@ const CROSSES_LINES = /\[\^|\[[^\]]*\\[sWDP]|\\[DPpnrxucvf]|\(\?!|\(\?<!/
 class LineCounter {
   readonly #line: RegExp
   readonly #text: RegExp | undefined
+  /** Whether pieces of the line at hand have been looked at already, and whether one matched. */
+  #isLong = false
+  #longMatches = false
   count = 0
   first: string | undefined
 
@@ -83,12 +100,44 @@ class LineCounter {
       this.#text = new RegExp(regex, `${plain.replace("m", "")}gm`)
   }
 
-  matches(line: string): boolean {
-    return this.#line.test(line.endsWith("\r") ? line.slice(0, -1) : line)
+  /** A piece of a line that is too long; more of it follows. */
+  addPiece(text: string): void {
+    this.#longMatches ||= this.#findsIn(text, false)
+    this.#isLong = true
+  }
+
+  /** Whether a line that is not complete yet matches as far as it goes. */
+  endsMatching(rest: string): boolean {
+    return this.#isLong ? this.#longMatches || this.#findsIn(rest, true) : this.#matches(rest)
+  }
+
+  /**
+   * Searches a piece of a line. What touches a border that is none of the line's own may be half of something, or a word
+   * that only looks like one: the neighbouring piece has it whole.
+   */
+  #findsIn(text: string, isLast: boolean): boolean {
+    const pattern = new RegExp(this.#line, `${this.#line.flags}g`)
+    for (const { index, 0: found } of text.matchAll(pattern))
+      if ((index > 0 || !this.#isLong) && (index + found.length < text.length || isLast)) return true
+    return false
+  }
+
+  /** The end of a line of which pieces were looked at before; gives where the next one begins. */
+  #endLong(text: string): number {
+    const end = endOfLine(text, 0)
+    if (this.#longMatches || this.#findsIn(withoutReturn(text.slice(0, end)), true)) this.#count(text.slice(0, end))
+    this.#isLong = false
+    this.#longMatches = false
+    return end + 1
+  }
+
+  #matches(line: string): boolean {
+    return this.#line.test(withoutReturn(line))
   }
 
   /** Whole lines, each with its line break; the last one may lack it. */
-  add(text: string): void {
+  add(whole: string): void {
+    const text = this.#isLong ? whole.slice(this.#endLong(whole)) : whole
     if (this.#text === undefined) this.#eachLine(text)
     else this.#search(text, this.#text)
   }
@@ -114,10 +163,17 @@ class LineCounter {
   }
 
   #try(line: string): void {
-    if (!this.matches(line)) return
+    if (this.#matches(line)) this.#count(line)
+  }
+
+  #count(line: string): void {
     this.count += 1
     this.first ??= line.slice(0, LINE_MAX)
   }
+}
+
+function withoutReturn(line: string): string {
+  return line.endsWith("\r") ? line.slice(0, -1) : line
 }
 
 function endOfLine(text: string, from: number): number {

@@ -1,5 +1,5 @@
+import { createHash } from "node:crypto"
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs"
-import { stat } from "node:fs/promises"
 import type { LogMark } from "../../program/probes.ts"
 
 /** One open file that holds a part of the log. */
@@ -24,13 +24,32 @@ export interface Segments {
  * @example const mark = task("log mark", { run: () => markLog("/srv/shop/shop.log"), always: true })
  */
 export async function markLog(path: string): Promise<LogMark> {
+  const now = openOne(path)
+  if (now === undefined) return NO_FILE
   try {
-    const { ino, size } = await stat(path)
-    return { inode: ino, offsetBytes: size }
-  } catch (error) {
-    if ((error as { code?: unknown }).code === "ENOENT") return NO_FILE
-    throw error
+    return markAt(now.file, now.inode, now.sizeBytes)
+  } finally {
+    closeSync(now.file)
   }
+}
+
+/** Bytes before a mark that it knows again: a log that was truncated and has grown past it holds others there. */
+const TAIL_BYTES = 64 << 10
+
+/** A mark in an open file. */
+export function markAt(file: number, inode: number, offsetBytes: number): LogMark {
+  return { inode, offsetBytes, tail: tailHash(file, offsetBytes) }
+}
+
+function tailHash(file: number, offsetBytes: number): string {
+  const buffer = Buffer.alloc(Math.min(TAIL_BYTES, offsetBytes))
+  const read = readSync(file, buffer, 0, buffer.length, offsetBytes - buffer.length)
+  return createHash("sha256").update(buffer.subarray(0, read)).digest("hex")
+}
+
+/** Whether an open file holds what stood before the mark. */
+function holdsMark({ file, sizeBytes }: Opened, { offsetBytes, tail }: LogMark): boolean {
+  return offsetBytes <= sizeBytes && (tail === undefined || tail === tailHash(file, offsetBytes))
 }
 
 /** A mark taken when there was no log: all that it will hold comes after. */
@@ -46,15 +65,16 @@ export type Since = "start" | number | LogMark
 export function openSegments(path: string, since: Since): Segments | undefined {
   const now = openOne(path)
   if (now === undefined) return undefined
-  const { inode, offsetBytes } = asMark(since, now.inode)
-  if (inode === now.inode && offsetBytes <= now.sizeBytes)
+  const mark = asMark(since, now.inode)
+  const { inode, offsetBytes } = mark
+  if (inode === now.inode && holdsMark(now, mark))
     return { list: [{ ...now, from: offsetBytes, current: true }], lost: false }
   const whole = { ...now, from: 0, current: true }
   if (inode === NO_FILE.inode) return { list: [whole], lost: false }
   const old = openOne(`${path}.1`)
   if (old === undefined) return { list: [whole], lost: true }
   // Renamed: it keeps its inode. Copied and truncated: the log keeps it, and the copy holds at least what was there.
-  const holds = (inode === old.inode || inode === now.inode) && offsetBytes <= old.sizeBytes
+  const holds = (inode === old.inode || inode === now.inode) && holdsMark(old, mark)
   return { list: [{ ...old, from: holds ? offsetBytes : 0, current: false }, whole], lost: !holds }
 }
 
@@ -73,7 +93,9 @@ export function sizeNow(file: number): number {
   return fstatSync(file).size
 }
 
-function openOne(path: string): Pick<Segment, "file" | "inode" | "sizeBytes"> | undefined {
+type Opened = Pick<Segment, "file" | "inode" | "sizeBytes">
+
+function openOne(path: string): Opened | undefined {
   let file: number
   try {
     file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)

@@ -4,11 +4,12 @@ import type { ProbeSettings } from "../../program/probe-settings.ts"
 import type { LogMark } from "../../program/probes.ts"
 import { type Answer, type Asker, inconclusive, no, type Question, yes } from "../answer.ts"
 import { cpu } from "../cpu.ts"
-import { shown } from "../expectation.ts"
+import type { Show } from "../expectation.ts"
 import type { scan } from "./log-scan.ts"
 import {
   closeSegments,
   lineRanges,
+  markAt,
   openSegments,
   type Segment,
   type Segments,
@@ -35,10 +36,12 @@ interface Progress {
   count: number
   first: string | undefined
   lost: boolean
+  /** Whether a line was too long to be looked at whole. */
+  cut: boolean
   scannedBytes: number
 }
 
-const NOTHING_SEEN = { count: 0, first: undefined, lost: false, scannedBytes: 0 } as const
+const NOTHING_SEEN = { count: 0, first: undefined, lost: false, cut: false, scannedBytes: 0 } as const
 
 async function ask(settings: Settings, question: Question): Promise<Answer> {
   const path = resolve(question.tools.cwd, settings.path)
@@ -56,7 +59,7 @@ async function ask(settings: Settings, question: Question): Promise<Answer> {
     if (!isRotated(path, progress.since as LogMark)) break
   }
   question.memory.set("log", progress)
-  return answerOf(path, settings, progress, restMatches)
+  return answerOf(path, settings, progress, restMatches, question.show)
 }
 
 function opened(path: string, since: Since): Segments | Answer {
@@ -88,7 +91,7 @@ async function scanAll(
     const { restAt, matches } = await scanOne(segment, settings, progress, question)
     restMatches = matches && segment.current
     if (matches && !segment.current) progress.count += 1
-    if (segment.current) progress.since = { inode: segment.inode, offsetBytes: restAt }
+    if (segment.current) progress.since = markAt(segment.file, segment.inode, restAt)
   }
   return restMatches
 }
@@ -115,6 +118,7 @@ async function scanOne(
   for (const part of parts) {
     progress.count += part.count
     progress.first ??= part.first
+    progress.cut ||= part.cut
   }
   const last = parts.at(-1)
   const restAt = last?.restAt ?? from
@@ -124,7 +128,16 @@ async function scanOne(
 
 const WORK = import.meta.url.endsWith(".ts") ? "./log-scan.ts" : "./log-scan.js"
 
-function answerOf(path: string, { pattern, max }: Settings, progress: Progress, restMatches: boolean): Answer {
+/** What may need a longer part of a line than the pieces of it have in common. */
+const REACHES_FAR = /[*+^$]|\{\d+,?\d*\}|\(\?[=!<]/
+
+function answerOf(
+  path: string,
+  { pattern, max }: Settings,
+  progress: Progress,
+  restMatches: boolean,
+  show: Show,
+): Answer {
   const { first, lost, scannedBytes } = progress
   const lines = progress.count + (restMatches ? 1 : 0)
   const measured = { lines, scannedBytes }
@@ -132,7 +145,7 @@ function answerOf(path: string, { pattern, max }: Settings, progress: Progress, 
   if (lines > max)
     return {
       ...no(
-        `${path}: ${lines} ${lines === 1 ? "line matches" : "lines match"} ${words}${max > 0 ? `, expected at most ${max}` : ""}; the first: ${shown(first)}`,
+        `${path}: ${lines} ${lines === 1 ? "line matches" : "lines match"} ${words}${max > 0 ? `, expected at most ${max}` : ""}; the first: ${show(first)}`,
         measured,
       ),
       lasting: true,
@@ -140,6 +153,11 @@ function answerOf(path: string, { pattern, max }: Settings, progress: Progress, 
   if (lost)
     return inconclusive(
       `${path} was rotated more than once, or truncated: a part since the mark is gone, and no other line matches ${words}`,
+      measured,
+    )
+  if (progress.cut && REACHES_FAR.test(pattern.regex))
+    return inconclusive(
+      `${path} holds a line above 1 MiB, and ${words} may match more of it than is looked at at once`,
       measured,
     )
   return yes(

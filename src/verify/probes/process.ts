@@ -1,3 +1,4 @@
+import { constants } from "node:fs"
 import { readdir, readFile } from "node:fs/promises"
 import { resolve } from "node:path"
 import { causeText } from "../../errors.ts"
@@ -38,6 +39,9 @@ async function ask(settings: Settings, question: Question): Promise<Answer> {
   }
 }
 
+/** A fifo must not make us wait for its writer. */
+const UNHELD = { encoding: "utf8", flag: constants.O_RDONLY | constants.O_NONBLOCK } as const
+
 interface NamedProcess {
   readonly pid: number
   /** Clock ticks after boot, where the file says them, as those of `host.process` do. */
@@ -47,7 +51,7 @@ interface NamedProcess {
 /** The first number of a pid file, and the one beside it. */
 async function namedIn(path: string): Promise<NamedProcess | Answer> {
   try {
-    const [, pid, startedAt] = /^\s*(\d+)(?:[ \t]+(\d+)\b)?/.exec(await readFile(path, "utf8")) ?? []
+    const [, pid, startedAt] = /^\s*(\d+)(?:[ \t]+(\d+)\b)?/.exec(await readFile(path, UNHELD)) ?? []
     if (pid === undefined) return no(`${path} holds no process id`)
     return { pid: Number(pid), startedAt: startedAt === undefined ? undefined : Number(startedAt) }
   } catch (error) {

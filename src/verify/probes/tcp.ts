@@ -1,7 +1,7 @@
 import { connect, type Socket } from "node:net"
 import type { ProbeSettings } from "../../program/probe-settings.ts"
 import { type Answer, type Asker, judged, type Question } from "../answer.ts"
-import { fault } from "../expectation.ts"
+import { judge } from "../judge.ts"
 import { networkAnswer } from "./network.ts"
 
 type Settings = ProbeSettings<"tcp">
@@ -40,13 +40,15 @@ async function listen(socket: Socket, { send, banner }: Settings, question: Ques
   if (banner === undefined) return undefined
   const decoder = new TextDecoder()
   let said = ""
+  let wrong: string | undefined
   question.at("connected, but nothing was said")
   if (send !== undefined) socket.write(send)
   for await (const bytes of socket as AsyncIterable<Uint8Array>) {
     said += decoder.decode(bytes, { stream: true })
-    if (fault("banner", said, banner) === undefined) return undefined
+    wrong = (await judge([{ name: "banner", value: said, expected: banner }], question))[0]
+    if (wrong === undefined) return undefined
     if (said.length > BANNER_MAX) break
-    question.at(fault("banner", said, banner) ?? "")
+    question.at(wrong)
   }
-  return said === "" ? "it closed the connection and said nothing" : fault("banner", said, banner)
+  return said === "" ? "it closed the connection and said nothing" : wrong
 }

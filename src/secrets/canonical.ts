@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto"
-import { PENDING, Secret } from "../../secrets/secret.ts"
+import { PENDING, Secret } from "./secret.ts"
 
 /** Whether a value can be compared between two runs: plain data, bytes or a secret, not a function or an instance. */
 export function isPlainValue(value: unknown): boolean {

@@ -1,0 +1,45 @@
+import { FettleError } from "../errors.ts"
+import type { Collected } from "./collect.ts"
+import { blocked } from "./compare.ts"
+import type { Work } from "./work.ts"
+
+/**
+ * Keeps what a kept thing needs. A thing that stays because it is protected, could not be read, waits to be settled, or is
+ * no target, would lose what it stands on: so everything on the way down from it stays, too. By recorded needs: they are
+ * what it was made with.
+ */
+export function keepNeeds({ works, leaving, kept }: Pick<Collected, "works" | "leaving" | "kept">): void {
+  const going = goingByAddress(leaving)
+  if (going.size === 0) return
+  const untouched = [...works.values()].filter(({ planned }) => planned?.because === "not a target")
+  const queue: Pick<Work, "address" | "row">[] = [...untouched, ...leaving.filter(stays)]
+  for (const row of kept) queue.push({ address: row.address as Work["address"], row })
+  for (const user of queue)
+    for (const need of user.row?.needs ?? []) {
+      for (const work of going.get(need) ?? []) {
+        const fact = `${work.address} stays: ${user.address}, which stays, needs it`
+        work.planned = blocked(work, new FettleError("STILL_NEEDED", fact))
+        queue.push(work)
+      }
+      going.delete(need)
+    }
+}
+
+/** What is to leave, by the address that others recorded for it. */
+function goingByAddress(leaving: readonly Work[]): Map<string, Work[]> {
+  const going = new Map<string, Work[]>()
+  for (const work of leaving)
+    if (work.row !== undefined && !stays(work) && isHolding(work))
+      going.set(work.row.address, [...(going.get(work.row.address) ?? []), work])
+  return going
+}
+
+/** Blocked, or not looked at. */
+function stays({ planned }: Work): boolean {
+  return planned === undefined || planned.action === "blocked"
+}
+
+/** What is gone already holds nothing up. */
+function isHolding({ seen, planned }: Work): boolean {
+  return planned?.action === "delete" || seen === undefined || !("absent" in seen)
+}

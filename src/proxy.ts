@@ -1,0 +1,1 @@
+export { command, type ProxyClient, type ProxyOptions, runtime } from "./connect/proxy/runtime.ts"

@@ -1,0 +1,151 @@
+import type { Traffic } from "../connect/traffic.ts"
+import { FettleError } from "../errors.ts"
+import type { ReleaseOutputs, ReleaseProps } from "../program/release-props.ts"
+import type { Json, Write } from "../provider.ts"
+import { askCheck } from "../verify/check.ts"
+import type { LocalTools } from "../verify/tools.ts"
+import { CountedJudging } from "./counted-judging.ts"
+import { broughtBack } from "./outcome.ts"
+import { type Progress, progressIn } from "./progress.ts"
+import { type Checked, ms, named, RollOut } from "./roll-out.ts"
+import { allTo } from "./shares.ts"
+import { trafficIn } from "./traffic-in.ts"
+import { watchBudget } from "./watch.ts"
+
+type Call = Write<unknown>
+
+/** Carries a release out, or goes on with one that was cut off. */
+export async function carryOut(
+  want: ReleaseProps,
+  before: ReleaseOutputs | undefined,
+  cutOff: Json | undefined,
+  tools: LocalTools,
+  call: Call,
+): Promise<ReleaseOutputs> {
+  const traffic = want.traffic === undefined ? undefined : trafficIn(want, call.connection)
+  const left = progressIn(cutOff)
+  if (want.back) return bringBack(want, before, left, traffic, tools, call)
+  if (left !== undefined && left.version !== want.version) await giveUp(left, want, before, traffic, call)
+  const progress = left?.version === want.version ? left : undefined
+  if (progress === undefined && before?.live?.version === want.version) return reroute(want, before, traffic, call)
+  const judging = await CountedJudging.of(want, before, traffic, progress, call)
+  const roll = new RollOut({
+    want,
+    before,
+    progress,
+    traffic,
+    judging,
+    watch: (promotedMs, signal) => watchBudget({ want, traffic, promotedMs, now: Date.now, tell: call.log }, signal),
+    ask: () => askAll(want, tools, call),
+    hook: (commands, signal) => runHooks(commands, tools, call, signal),
+    tell: (text) => call.log(text),
+    save: (each) => call.progress(each as Json),
+    now: Date.now,
+    signal: call.signal,
+  })
+  try {
+    return await roll.run()
+  } finally {
+    judging.end()
+  }
+}
+
+/** Another version was on its way when its run was cut off, and is no longer declared: it gets no traffic any more. */
+async function giveUp(
+  left: Progress,
+  want: ReleaseProps,
+  before: ReleaseOutputs | undefined,
+  traffic: Traffic | undefined,
+  call: Call,
+): Promise<void> {
+  call.log(`${left.version} was on its way and is no longer declared: it is taken back`)
+  if (before?.live !== undefined) await traffic?.route(routes(before.live, []), call.signal)
+  await takeOut(left.version, want, traffic, call)
+}
+
+/** The same version: its instances have moved, or who sends the traffic has lost them. */
+async function reroute(
+  want: ReleaseProps,
+  before: ReleaseOutputs,
+  traffic: Traffic | undefined,
+  call: Call,
+): Promise<ReleaseOutputs> {
+  const live = { version: want.version, slot: want.slot, instances: [...want.instances] }
+  await traffic?.route(routes(live, []), call.signal)
+  const { held: _held, refused: _refused, ...rest } = before
+  return { ...rest, live }
+}
+
+/**
+ * A version that still runs gets all traffic at once, because a person asked: no counts are waited for. What had the traffic, or was on its
+ * way to it, gets none any more.
+ */
+async function bringBack(
+  want: ReleaseProps,
+  before: ReleaseOutputs | undefined,
+  left: Progress | undefined,
+  traffic: Traffic | undefined,
+  tools: LocalTools,
+  call: Call,
+): Promise<ReleaseOutputs> {
+  const live = before?.live?.version === want.version ? undefined : before?.live
+  await traffic?.route(routes(want, live === undefined ? [] : [live]), call.signal)
+  if (left !== undefined) await takeOut(left.version, want, traffic, call)
+  if (live !== undefined) await takeOut(live.version, want, traffic, call)
+  await runHooks(want.hooks?.rolledBack ?? [], tools, call, call.signal)
+  const from = left?.version ?? live?.version ?? ""
+  const sentence = `Brought back by hand: ${want.version} has all traffic, ${from} has none`
+  return broughtBack(want, before, from, sentence, Date.now())
+}
+
+/** Takes all instances of one version out, after their open requests have ended. */
+async function takeOut(version: string, want: ReleaseProps, traffic: Traffic | undefined, call: Call): Promise<void> {
+  if (traffic === undefined) return
+  const places = await traffic.look(call.signal)
+  const prefix = named({ name: "", address: "", port: 1 }, version).name
+  const names = places.map(({ name }) => name).filter((name) => name.startsWith(prefix))
+  await traffic.drained(names, ms(want.drain), call.signal)
+  await traffic.remove(names, call.signal)
+}
+
+function routes(
+  to: { readonly version: string; readonly instances: ReleaseProps["instances"] },
+  others: readonly { readonly version: string; readonly instances: ReleaseProps["instances"] }[],
+): Parameters<Traffic["route"]>[0] {
+  const none = others.flatMap(({ version, instances }) =>
+    instances.map((each) => ({ instance: named(each, version), share: 0 })),
+  )
+  return [
+    ...allTo(to.instances, []).map(({ instance, share }) => ({ instance: named(instance, to.version), share })),
+    ...none,
+  ]
+}
+
+/** All checks at once; a "no" of one is a "no" of all. */
+async function askAll({ checks }: ReleaseProps, tools: LocalTools, call: Call): Promise<Checked> {
+  const answers = await Promise.all(
+    Object.entries(checks).map(async ([name, check]) => {
+      const { verdict, evidence } = await askCheck(check, { ...call, connection: tools })
+      call.log(`${name}: ${verdict}: ${evidence}`)
+      return { name, verdict, evidence }
+    }),
+  )
+  const worst = answers.find(({ verdict }) => verdict === "no") ?? answers.find(({ verdict }) => verdict !== "yes")
+  if (worst !== undefined) return { verdict: worst.verdict, evidence: `${worst.name}: ${worst.evidence}` }
+  return { verdict: "yes", evidence: "" }
+}
+
+/** @throws FettleError where one of them fails */
+async function runHooks(
+  commands: readonly (readonly string[])[],
+  tools: LocalTools,
+  call: Call,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const command of commands) {
+    const { exitCode, stderr } = await tools.run(command, { env: tools.baseEnv, check: false, signal })
+    if (exitCode === 0) continue
+    const said = (call.hide?.(stderr) ?? stderr).trim().split("\n").at(-1) ?? ""
+    throw new FettleError("CHANGE_FAILED", `the hook ${command[0]} ended with ${exitCode}: ${said}`)
+  }
+}

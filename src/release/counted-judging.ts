@@ -1,0 +1,163 @@
+import type { Traffic } from "../connect/traffic.ts"
+import { FettleError } from "../errors.ts"
+import type { ReleaseOutputs, ReleaseProps } from "../program/release-props.ts"
+import type { Json, Write } from "../provider.ts"
+import { between, type Counted, type CountSource, trafficCounts } from "./counting.ts"
+import { Probing } from "./probing.ts"
+import type { Progress } from "./progress.ts"
+import { type Judged, type Judging, ms } from "./roll-out.ts"
+import { Judge, type JudgeSettings, type JudgeState } from "./verdict/judge.ts"
+
+type Metric = NonNullable<ReleaseProps["metrics"]>[string]
+type Call = Write<unknown>
+
+/** What is counted where a release says nothing. */
+const USUAL: Readonly<Record<string, Metric>> = { errors: { source: { from: "traffic", counts: "errors" } } }
+
+/** So often it is told how far a release is from a decision. */
+const TELL_MS = 10_000
+
+/** Takes counts at each look, hands them to the judgement, and tells what it says. */
+export class CountedJudging implements Judging {
+  readonly counts: boolean
+  readonly #judge: Judge
+  readonly #sources: ReadonlyMap<string, CountSource>
+  readonly #last = new Map<string, { readonly candidate: Counted; readonly baseline: Counted; readonly atMs: number }>()
+  readonly #probings: ReadonlyMap<string, Probing>
+  readonly #call: Call
+  readonly #leastMs: number
+  #toldMs = 0
+
+  private constructor(
+    judge: Judge,
+    sources: ReadonlyMap<string, CountSource>,
+    probings: ReadonlyMap<string, Probing>,
+    call: Call,
+    leastMs: number,
+  ) {
+    this.#leastMs = leastMs
+    this.#probings = probings
+    this.#judge = judge
+    this.#sources = sources
+    this.#call = call
+    this.counts = sources.size > 0
+  }
+
+  /** @throws FettleError `PROPS_INVALID` for a source that there is none of */
+  static async of(
+    want: ReleaseProps,
+    before: ReleaseOutputs | undefined,
+    traffic: Traffic | undefined,
+    progress: Progress | undefined,
+    call: Call,
+  ): Promise<CountedJudging> {
+    const sources = new Map<string, CountSource>()
+    const probings = new Map<string, Probing>()
+    const metrics = want.metrics ?? USUAL
+    const live = before?.live
+    if (traffic !== undefined && live !== undefined)
+      for (const [name, metric] of Object.entries(metrics)) {
+        sources.set(name, sourceOf(name, metric, want, live, traffic))
+        if (metric.probes !== undefined)
+          probings.set(name, new Probing(metric.probes, { candidate: want, baseline: live }))
+      }
+    const settings = settingsOf(want, metrics)
+    const saved = progress?.judge as JudgeState | undefined
+    const judge = saved === undefined ? new Judge(settings) : Judge.from(settings, saved)
+    return new CountedJudging(judge, sources, probings, call, ms(want.every) / 2)
+  }
+
+  async look(step: number, signal: AbortSignal): Promise<Judged> {
+    for (const probing of this.#probings.values()) probing.begin()
+    await Promise.all([...this.#sources].map(([name, source]) => this.#take(name, source, step, signal)))
+    const judgement = this.#judge.judgement()
+    const { decision, sentence } = judgement
+    if (decision === "undecided" && Date.now() - this.#toldMs >= TELL_MS) {
+      this.#call.log(sentence)
+      this.#toldMs = Date.now()
+    }
+    this.#call.measured?.({ step, ...judgement } as unknown as Json)
+    return { decision, sentence }
+  }
+
+  save(): JudgeState {
+    return this.#judge.save()
+  }
+
+  /** No request of our own is made any more. */
+  end(): void {
+    for (const probing of this.#probings.values()) probing.end()
+  }
+
+  async #take(name: string, source: CountSource, step: number, signal: AbortSignal): Promise<void> {
+    const atMs = Date.now()
+    const last = this.#last.get(name)
+    if (last !== undefined && atMs - last.atMs < this.#leastMs) return // a step has just begun: it goes into the next interval
+    const probing = this.#probings.get(name)
+    const now = await readOrMissing(source, signal)
+    this.#last.set(name, { ...now, atMs })
+    const candidate = between(last?.candidate, now.candidate)
+    const baseline = between(last?.baseline, now.baseline)
+    const missing = "missing" in candidate ? candidate.missing : "missing" in baseline ? baseline.missing : undefined
+    if (last === undefined) return // the first reading is where counting begins
+    this.#judge.observe({
+      metric: name,
+      atMs,
+      lengthMs: atMs - last.atMs,
+      step,
+      ...(probing === undefined ? {} : { probes: probing.take() }),
+      ...("missing" in candidate ? {} : { candidate }),
+      ...("missing" in baseline ? {} : { baseline }),
+      ...(missing === undefined ? {} : { missing }),
+    })
+  }
+}
+
+async function readOrMissing(
+  source: CountSource,
+  signal: AbortSignal,
+): Promise<{ readonly candidate: Counted; readonly baseline: Counted }> {
+  try {
+    return await source.read(signal)
+  } catch (thrown) {
+    if (signal.aborted) throw thrown
+    const missing = thrown instanceof FettleError ? thrown.fact : String(thrown)
+    return { candidate: { missing }, baseline: { missing } }
+  }
+}
+
+function sourceOf(
+  name: string,
+  { source }: Metric,
+  want: ReleaseProps,
+  live: NonNullable<ReleaseOutputs["live"]>,
+  traffic: Traffic,
+): CountSource {
+  const { from, counts, slowerThanMs } = source as { from: string; counts?: unknown; slowerThanMs?: unknown }
+  const sides = { candidate: want, baseline: live }
+  if (from === "traffic" && counts === "errors") return trafficCounts(traffic, sides)
+  if (from === "traffic" && counts === "slow" && typeof slowerThanMs === "number")
+    return trafficCounts(traffic, sides, slowerThanMs)
+  throw new FettleError("PROPS_INVALID", `metrics.${name}: there is no source ${JSON.stringify(from)}`)
+}
+
+function settingsOf(want: ReleaseProps, metrics: Readonly<Record<string, Metric>>): JudgeSettings {
+  return {
+    rollbackError: want.rollbackError,
+    promoteError: want.promoteError,
+    warmupMs: ms(want.warmup),
+    metrics: Object.entries(metrics).map(
+      ([name, { source, probes: _probes, worstRatio = want.worstRatio, ...rest }]) => ({
+        name,
+        worstRatio,
+        ...(isSlowness(source) ? { warmup: "skip" as const } : {}),
+        ...rest,
+      }),
+    ),
+  }
+}
+
+/** Caches and compilers warm up: at first, answers may be as slow as they like. */
+function isSlowness(source: Metric["source"]): boolean {
+  return source.counts === "slow"
+}

@@ -1,0 +1,77 @@
+import type { Counters, Traffic } from "../connect/traffic.ts"
+import type { InstanceAddress } from "../program/release-memory.ts"
+import { named } from "./roll-out.ts"
+import { slowerThan } from "./verdict/buckets.ts"
+
+/** Counts since some start, which `epoch` tells from other starts; or why there are none. */
+export type Counted =
+  | { readonly requests: number; readonly bad: number; readonly epoch: string }
+  | { readonly missing: string }
+
+/** Both versions of a release. */
+export interface Sides {
+  readonly candidate: Counted
+  readonly baseline: Counted
+}
+
+/** Where the counts of one metric come from. */
+export interface CountSource {
+  read(signal: AbortSignal): Promise<Sides>
+}
+
+/** The instances of one version. */
+export interface VersionInstances {
+  readonly version: string
+  readonly instances: readonly InstanceAddress[]
+}
+
+/**
+ * What who sends the traffic counts: errors, or answers that took longer than `slowerThanMs`.
+ * @param sides the new version and the one that it is compared with
+ */
+export function trafficCounts(
+  traffic: Traffic,
+  sides: { readonly candidate: VersionInstances; readonly baseline: VersionInstances },
+  slowerThanMs?: number,
+): CountSource {
+  return {
+    read: async (signal) => {
+      const { epoch, byName } = await traffic.counters(signal)
+      const of = ({ version, instances }: VersionInstances): Counted => {
+        let requests = 0
+        let bad = 0
+        for (const instance of instances) {
+          const counters = byName.get(named(instance, version).name)
+          if (counters === undefined) return { missing: `nothing is counted for ${instance.name} of ${version}` }
+          const slow = slowerThanMs === undefined ? undefined : slowerThan(counters.latencies ?? [], slowerThanMs)
+          if (slowerThanMs !== undefined && slow === undefined) return { missing: noEdge(slowerThanMs, counters) }
+          requests += slow?.requests ?? counters.requests
+          bad += slow?.bad ?? counters.errors
+        }
+        return { requests, bad, epoch }
+      }
+      return { candidate: of(sides.candidate), baseline: of(sides.baseline) }
+    },
+  }
+}
+
+function noEdge(edgeMs: number, { latencies = [] }: Counters): string {
+  const edges = latencies.map((each) => each.edgeMs).filter(Number.isFinite)
+  return edges.length === 0
+    ? "who sends the traffic counts no latencies"
+    : `latencies are counted at ${edges.join(", ")} ms, not at ${edgeMs} ms`
+}
+
+/** What came between two readings of one side; why it tells nothing where it does not. Pure. */
+export function between(
+  before: Counted | undefined,
+  now: Counted,
+): { readonly requests: number; readonly bad: number } | { readonly missing: string } {
+  if ("missing" in now) return now
+  if (before === undefined || "missing" in before) return { missing: "the first reading" }
+  if (before.epoch !== now.epoch) return { missing: "the counters began anew" }
+  const requests = now.requests - before.requests
+  const bad = now.bad - before.bad
+  if (!(requests >= 0) || !(bad >= 0)) return { missing: "the counters went back" }
+  return { requests, bad }
+}

@@ -1,0 +1,69 @@
+import type { RememberedVersion } from "../program/release-memory.ts"
+import type { ReleaseOutputs, ReleaseProps } from "../program/release-props.ts"
+import type { Progress } from "./progress.ts"
+
+/** What is remembered once the new version has all traffic. Pure. */
+export function promoted(want: ReleaseProps, before: ReleaseOutputs | undefined, sentence: string): ReleaseOutputs {
+  const live = standing(want)
+  const old = [before?.live, ...(before?.kept ?? [])].filter(
+    (each): each is RememberedVersion & NonNullable<ReleaseOutputs["live"]> =>
+      each !== undefined && each.version !== want.version,
+  )
+  return { version: want.version, verdict: "yes", sentence, live, kept: old.slice(0, want.keep) }
+}
+
+/** What is remembered once a version has been taken back. Pure. */
+export function rolledBack(
+  want: ReleaseProps,
+  before: ReleaseOutputs | undefined,
+  sentence: string,
+  atMs: number,
+): ReleaseOutputs {
+  return {
+    version: before?.live?.version ?? "",
+    verdict: "no",
+    sentence,
+    ...(before?.live === undefined ? {} : { live: before.live }),
+    kept: before?.kept ?? [],
+    refused: { version: want.version, sentence, atMs },
+  }
+}
+
+/** What is remembered while a release waits for a person. Pure. */
+export function held(
+  want: ReleaseProps,
+  before: ReleaseOutputs | undefined,
+  sentence: string,
+  progress: Progress,
+): ReleaseOutputs {
+  return {
+    version: before?.live?.version ?? "",
+    verdict: "inconclusive",
+    sentence,
+    ...(before?.live === undefined ? {} : { live: before.live }),
+    kept: before?.kept ?? [],
+    held: { version: want.version, progress },
+  }
+}
+
+/** What is remembered once a kept version has come back because a person asked. Pure. */
+export function broughtBack(
+  want: ReleaseProps,
+  before: ReleaseOutputs | undefined,
+  left: string,
+  sentence: string,
+  atMs: number,
+): ReleaseOutputs {
+  return {
+    version: want.version,
+    verdict: "yes",
+    sentence,
+    live: standing(want),
+    kept: (before?.kept ?? []).filter(({ version }) => version !== want.version),
+    refused: { version: left, sentence, atMs },
+  }
+}
+
+function standing({ version, slot, instances }: ReleaseProps): NonNullable<ReleaseOutputs["live"]> {
+  return { version, slot, instances: [...instances] }
+}

@@ -1,0 +1,28 @@
+import { z } from "zod"
+import type { Json } from "../provider.ts"
+
+/** How far a release has come: what a later run goes on from. Of constant size, whatever time it takes. */
+export const progressShape = z.object({
+  version: z.string(),
+  /** The version that had all traffic when it began. */
+  from: z.string().optional(),
+  phase: z.enum(["before", "shifting", "promoted", "watching", "back"]),
+  /** Index of the step that the traffic was sent to last. */
+  step: z.number().int(),
+  stepSinceMs: z.number(),
+  startedMs: z.number(),
+  /** When all traffic went to it. */
+  promotedMs: z.number().optional(),
+  /** State of the judgement. */
+  judge: z.unknown().optional(),
+  /** Why it was decided as it was. */
+  sentence: z.string().optional(),
+})
+
+export type Progress = z.output<typeof progressShape>
+
+/** The progress that a run which was cut off, or waits, has left; undefined where it left none that can be read. */
+export function progressIn(json: Json | undefined): Progress | undefined {
+  const parsed = progressShape.safeParse(json)
+  return parsed.success ? parsed.data : undefined
+}

@@ -1,0 +1,123 @@
+import { asFettleError, FettleError } from "../errors.ts"
+import type { Address } from "../program/address.ts"
+import { RELEASE_KIND } from "../program/release.ts"
+import { type ReleaseOutputs, type ReleaseProps, releaseOutputs, releaseProps } from "../program/release-props.ts"
+import { type Json, type Key, type Provider, provider, type Read, type Seen, type Write } from "../provider.ts"
+import { LONGEST_MS, type LocalTools } from "../verify/tools.ts"
+import { carryOut } from "./carry-out.ts"
+import { outputsIn } from "./memory.ts"
+import { planRelease } from "./plan-release.ts"
+import { progressIn } from "./progress.ts"
+import { named } from "./roll-out.ts"
+import { trafficIn } from "./traffic-in.ts"
+
+type ReleaseKey = Key<ReleaseProps, ReleaseOutputs>
+
+/**
+ * Brings versions to full traffic, as nodes of a plan. A release that was cut off goes on from what its journal and the traffic say; one
+ * that does not prove good ends with "no", which is a result and no error.
+ */
+export function releaseProvider(tools: LocalTools): Provider<typeof releaseProps, typeof releaseOutputs, unknown> {
+  return provider({
+    kind: RELEASE_KIND,
+    version: 1,
+    about: "A version brought to full traffic through checks.",
+    connects: "none",
+    props: releaseProps,
+    outputs: releaseOutputs,
+    settles: "unique",
+    volatile: ["version", "verdict", "sentence", "live", "kept", "refused", "held"],
+    adoptsFound: true,
+    timeoutMs: LONGEST_MS,
+    id: () => undefined,
+    read: readReleases,
+    plan: planRelease,
+    ensure: (want, seen, _change, call) => carryOut(want, beforeOf(seen), cutOffIn(seen), tools, call),
+    answer: answerOf,
+    delete: removeAll,
+  })
+}
+
+function beforeOf(seen: Seen<ReleaseOutputs>): ReleaseOutputs | undefined {
+  return "outputs" in seen ? seen.outputs : undefined
+}
+
+function cutOffIn(seen: Seen<ReleaseOutputs>): Json | undefined {
+  return "failed" in seen ? undefined : seen.shown?.progress
+}
+
+/** A version that was taken back, or waits, is no success: what comes after it is not changed. */
+function answerOf({ verdict, sentence }: ReleaseOutputs): { verdict: typeof verdict; error?: FettleError } {
+  if (verdict === "yes") return { verdict }
+  return { verdict, error: new FettleError(verdict === "no" ? "RELEASE_ROLLED_BACK" : "RELEASE_UNDECIDED", sentence) }
+}
+
+async function readReleases(
+  keys: readonly ReleaseKey[],
+  call: Read<unknown>,
+): Promise<ReadonlyMap<Address, Seen<ReleaseOutputs>>> {
+  const answers = await Promise.all(keys.map(async (key) => [key.address, await readRelease(key, call)] as const))
+  return new Map(answers)
+}
+
+/** What is recorded, what a run that was cut off has left, and whether the traffic goes where it was sent. */
+async function readRelease(key: ReleaseKey, { connection, signal }: Read<unknown>): Promise<Seen<ReleaseOutputs>> {
+  const { want, last, open = [], progress = {} } = key
+  const outputs = outputsIn(last?.outputs)
+  try {
+    const left = open.map((token) => progress[token]).findLast((each) => each !== undefined)
+    const cutOff = progressIn(left ?? (outputs?.held?.progress as Json | undefined))
+    const shown: Record<string, Json> = {}
+    if (cutOff !== undefined) shown.progress = cutOff as Json
+    if (cutOff !== undefined) shown.cutOff = `${cutOff.version}, ${inWords(cutOff.phase)}`
+    const moved = await movedTraffic(want, outputs, connection, signal)
+    if (moved !== undefined) shown.traffic = moved
+    return outputs === undefined ? { absent: true, shown } : { outputs, shown }
+  } catch (thrown) {
+    return { failed: asFettleError(thrown, "READ_FAILED") }
+  }
+}
+
+function inWords(phase: string): string {
+  return (
+    {
+      before: "which had no traffic yet",
+      shifting: "which had a part of the traffic",
+      promoted: "which was getting all traffic",
+      watching: "which has all traffic and is watched",
+      back: "which was being taken back",
+    }[phase] ?? phase
+  )
+}
+
+/** What stands with who sends the traffic other than it was left: servers that a restart has lost, weights that somebody has changed. */
+async function movedTraffic(
+  want: ReleaseProps | undefined,
+  outputs: ReleaseOutputs | undefined,
+  client: unknown,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const { live } = outputs ?? {}
+  if (want?.traffic === undefined || live === undefined) return undefined
+  const places = await trafficIn(want, client).look(signal)
+  for (const instance of live.instances) {
+    const { name } = named(instance, live.version)
+    const place = places.find((each) => each.name === name)
+    if (place === undefined) return `${instance.name} of ${live.version} is not there for ${want.traffic.backend}`
+    if (place.state !== "ready" || place.weight === 0) return `${instance.name} of ${live.version} gets no traffic`
+  }
+  return undefined
+}
+
+/** Takes all that it has sent traffic to out again. Already gone is success. */
+async function removeAll(
+  _seen: Seen<ReleaseOutputs>,
+  last: { readonly props: ReleaseProps; readonly outputs: ReleaseOutputs } | undefined,
+  call: Write<unknown>,
+): Promise<void> {
+  const outputs = outputsIn(last?.outputs)
+  if (last?.props.traffic === undefined) return
+  const versions = [outputs?.live, ...(outputs?.kept ?? []), last.props].filter((each) => each !== undefined)
+  const names = versions.flatMap(({ version, instances }) => instances.map((each) => named(each, version).name))
+  await trafficIn(last.props, call.connection).remove([...new Set(names)], call.signal)
+}

@@ -1,0 +1,269 @@
+import type { Instance, Traffic } from "../connect/traffic.ts"
+import { type Duration, durationMs } from "../policies/duration.ts"
+import { sleep } from "../policies/timer.ts"
+import type { InstanceAddress } from "../program/release-memory.ts"
+import type { ReleaseOutputs, ReleaseProps } from "../program/release-props.ts"
+import { held, promoted, rolledBack } from "./outcome.ts"
+import type { Progress } from "./progress.ts"
+import { allTo, type InstanceShare, type Step, stepsOf } from "./shares.ts"
+
+/** What the checks of a release say together. */
+export interface Checked {
+  readonly verdict: "yes" | "no" | "inconclusive"
+  readonly evidence: string
+}
+
+/** What the counts of a release say so far. */
+export interface Judged {
+  readonly decision: "rollback" | "promote" | "undecided"
+  readonly sentence: string
+}
+
+/** How counts are taken and judged while a release goes on. */
+export interface Judging {
+  /** False where nothing is counted: then the checks decide alone. */
+  readonly counts: boolean
+  /** Takes the counts since the last look. */
+  look(step: number, signal: AbortSignal): Promise<Judged>
+  save(): unknown
+}
+
+/** What a roll-out works with. */
+export interface RollOutParts {
+  readonly want: ReleaseProps
+  readonly before: ReleaseOutputs | undefined
+  /** What a run that was cut off, or waits, has left of this very release. */
+  readonly progress: Progress | undefined
+  readonly traffic: Traffic | undefined
+  readonly judging: Judging
+  /** Watches with all traffic on the new version: why it is to go back, or undefined at the end of its time. */
+  watch(promotedMs: number, signal: AbortSignal): Promise<string | undefined>
+  ask(signal: AbortSignal): Promise<Checked>
+  hook(commands: readonly (readonly string[])[], signal: AbortSignal): Promise<void>
+  tell(text: string): void
+  /** Writes down how far it has come, before it goes on. */
+  save(progress: Progress): Promise<void>
+  now(): number
+  readonly signal: AbortSignal
+}
+
+/** Name of an instance with who sends the traffic: versions stand beside each other there. */
+export function named(instance: InstanceAddress, version: string): Instance {
+  const clean = `${version}.${instance.name}`.replace(/[^A-Za-z0-9_.-]/g, "_")
+  return { name: clean, version, address: instance.address, port: instance.port }
+}
+
+/**
+ * Brings one version to full traffic, or all traffic back to the version before it.
+ *
+ * Each turn is written down before it is made, and each can be made again: a run that was killed anywhere leaves traffic that adds up,
+ * and the next one goes on from what stands there.
+ */
+export class RollOut {
+  readonly #parts: RollOutParts
+  readonly #steps: readonly Step[]
+  #progress: Progress
+
+  constructor(parts: RollOutParts) {
+    const { want, before, progress, now } = parts
+    this.#parts = parts
+    this.#steps = stepsOf(want, before?.live?.instances ?? [], want.instances)
+    this.#progress = progress ?? {
+      version: want.version,
+      ...(before?.live === undefined ? {} : { from: before.live.version }),
+      phase: "before",
+      step: -1,
+      stepSinceMs: now(),
+      startedMs: now(),
+    }
+  }
+
+  /** @throws FettleError where traffic cannot be sent: the release stays open and goes on with the next run */
+  async run(): Promise<ReleaseOutputs> {
+    const { phase, sentence = "" } = this.#progress
+    if (phase === "back") return this.#back(sentence)
+    if (phase === "before" || phase === "shifting") {
+      const ended = await this.#shift()
+      if (ended !== undefined) return ended
+    }
+    return this.#finish()
+  }
+
+  /** All steps; undefined where the version has all traffic at their end. */
+  async #shift(): Promise<ReleaseOutputs | undefined> {
+    const { want, hook, signal } = this.#parts
+    if (this.#progress.phase === "before") {
+      await hook(want.hooks?.before ?? [], signal)
+      const no = await this.#checked("before it gets traffic")
+      if (no !== undefined) return no
+    }
+    const from = Math.max(0, this.#progress.step)
+    for (let at = from; at < this.#steps.length; at += 1) {
+      const isLast = at === this.#steps.length - 1
+      if (isLast) {
+        const ended = await this.#settled()
+        if (ended !== undefined) return ended
+      }
+      await this.#goTo(at)
+      if (isLast) return undefined
+      const ended = await this.#stay(at)
+      if (ended !== undefined) return ended
+    }
+    return undefined
+  }
+
+  /** Sends the traffic of one step. A step that stood already when it was cut off keeps its time. */
+  async #goTo(at: number): Promise<void> {
+    const { tell, now } = this.#parts
+    const step = this.#steps[at] as Step
+    const isResumed = this.#progress.phase === "shifting" && this.#progress.step === at
+    if (!isResumed) await this.#save({ phase: "shifting", step: at, stepSinceMs: now() })
+    await this.#route(step.shares)
+    tell(`${isResumed ? "goes on with" : "sends"} ${step.words} of the traffic to ${this.#parts.want.version}`)
+  }
+
+  /** At one step: its checks, then counts until its time is over. */
+  async #stay(at: number): Promise<ReleaseOutputs | undefined> {
+    const { want, now } = this.#parts
+    const no = await this.#checked(`at ${this.#steps[at]?.words}`)
+    if (no !== undefined) return no
+    const untilMs = this.#progress.stepSinceMs + ms(want.stepFor)
+    for (;;) {
+      const ended = await this.#look(at)
+      if (ended === "promote" && now() >= untilMs) return undefined
+      if (typeof ended === "object") return ended
+      if (now() >= untilMs) return undefined
+      const late = await this.#late()
+      if (late !== undefined) return late.ended
+      await this.#pause(untilMs)
+    }
+  }
+
+  /** Before the last step the counts must have said yes; they are taken at the step before it until they do. */
+  async #settled(): Promise<ReleaseOutputs | undefined> {
+    const { judging, want } = this.#parts
+    const at = this.#steps.length - 2
+    if (at < 0 || !judging.counts) return undefined
+    for (;;) {
+      const ended = await this.#look(at)
+      if (ended === "promote") return undefined
+      if (typeof ended === "object") return ended
+      const late = await this.#late()
+      if (late !== undefined) return late.ended
+      await this.#pause(this.#progress.startedMs + ms(want.deadline))
+    }
+  }
+
+  async #look(at: number): Promise<ReleaseOutputs | "promote" | "undecided"> {
+    const { judging, signal } = this.#parts
+    if (!judging.counts) return "promote"
+    const { decision, sentence } = await judging.look(at, signal)
+    this.#progress = { ...this.#progress, judge: judging.save(), sentence }
+    await this.#save({})
+    return decision === "rollback" ? this.#back(`Rolled back ${this.#when()}: ${sentence}`) : decision
+  }
+
+  /** At which minute, and how much of the traffic it had. */
+  #when(): string {
+    const { startedMs, step } = this.#progress
+    const minute = Math.floor((this.#parts.now() - startedMs) / 60_000) + 1
+    return `at minute ${minute}, with ${this.#steps[step]?.words ?? "no traffic"}`
+  }
+
+  /** What becomes of a release whose time is over; undefined while it is not. */
+  async #late(): Promise<{ readonly ended: ReleaseOutputs | undefined } | undefined> {
+    const { want, before, now } = this.#parts
+    if (now() - this.#progress.startedMs < ms(want.deadline)) return undefined
+    const sentence = `Undecided after ${String(want.deadline)}: ${this.#progress.sentence ?? "its checks gave no answer"}`
+    if (want.onInconclusive === "promote") {
+      await this.#goTo(this.#steps.length - 1)
+      return { ended: undefined }
+    }
+    if (want.onInconclusive === "rollback") return { ended: await this.#back(sentence) }
+    return { ended: held(want, before, sentence, this.#progress) }
+  }
+
+  async #checked(when: string): Promise<ReleaseOutputs | undefined> {
+    const { want, before, ask, signal } = this.#parts
+    const { verdict, evidence } = await ask(signal)
+    if (verdict === "yes") return undefined
+    const sentence = `${verdict === "no" ? "Rolled back" : "Not decided"} ${when}: ${evidence}`
+    if (verdict === "no" || want.onInconclusive === "rollback") return this.#back(sentence)
+    return want.onInconclusive === "promote" ? undefined : held(want, before, sentence, this.#progress)
+  }
+
+  /** With all traffic on it: the version before it is drained, and the new one is watched. */
+  async #finish(): Promise<ReleaseOutputs> {
+    const { want, before, traffic, watch, hook, tell, now, signal } = this.#parts
+    const old = before?.live?.version === want.version ? undefined : before?.live
+    const promotedMs = this.#progress.promotedMs ?? now()
+    if (this.#progress.phase !== "watching") {
+      await this.#save({ phase: "promoted", promotedMs })
+      await this.#route(allTo(want.instances, old?.instances ?? []))
+      const names = (old?.instances ?? []).map((each) => named(each, old?.version ?? "").name)
+      if (!((await traffic?.drained(names, ms(want.drain), signal)) ?? true))
+        tell(`requests to ${old?.version} were still open after ${String(want.drain)}`)
+    }
+    if (want.watch !== undefined) {
+      await this.#save({ phase: "watching" })
+      const because = await watch(promotedMs, signal)
+      if (because !== undefined) return this.#back(because)
+    }
+    await hook(want.hooks?.promoted ?? [], signal)
+    const outputs = promoted(want, before, this.#praise())
+    const stay = new Set(outputs.kept.map(({ version }) => version))
+    const gone = [...(before?.live === undefined ? [] : [before.live]), ...(before?.kept ?? [])].filter(
+      ({ version }) => !stay.has(version) && version !== want.version,
+    )
+    await traffic?.remove(
+      gone.flatMap(({ version, instances }) => instances.map((each) => named(each, version).name)),
+      signal,
+    )
+    return outputs
+  }
+
+  #praise(): string {
+    const { want, judging } = this.#parts
+    const said = judging.counts && this.#progress.sentence !== undefined ? `: ${this.#progress.sentence}` : ""
+    return `${want.version} has all traffic${said}`
+  }
+
+  /** All traffic back to the version before it. What was taken back stays there without traffic until its run has ended. */
+  async #back(sentence: string): Promise<ReleaseOutputs> {
+    const { want, before, traffic, hook, tell, now, signal } = this.#parts
+    await this.#save({ phase: "back", sentence })
+    const live = before?.live
+    tell(sentence)
+    if (live !== undefined) await this.#route(allTo(live.instances, want.instances))
+    const names = want.instances.map((each) => named(each, want.version).name)
+    if (live !== undefined) await traffic?.drained(names, ms(want.drain), signal)
+    await traffic?.remove(names, signal)
+    await hook(want.hooks?.rolledBack ?? [], signal)
+    return rolledBack(want, before, sentence, now())
+  }
+
+  async #route(shares: readonly InstanceShare[]): Promise<void> {
+    const { want, before, traffic, signal } = this.#parts
+    const versionOf = (each: InstanceAddress): string =>
+      want.instances.includes(each as never) ? want.version : (before?.live?.version ?? want.version)
+    await traffic?.route(
+      shares.map(({ instance, share }) => ({ instance: named(instance, versionOf(instance)), share })),
+      signal,
+    )
+  }
+
+  async #save(more: Partial<Progress>): Promise<void> {
+    this.#progress = { ...this.#progress, ...more }
+    await this.#parts.save(this.#progress)
+  }
+
+  async #pause(untilMs: number): Promise<void> {
+    const { want, now, signal } = this.#parts
+    await sleep(Math.max(0, Math.min(ms(want.every), untilMs - now())), signal)
+  }
+}
+
+/** A duration of the props in milliseconds. */
+export function ms(duration: number | string): number {
+  return durationMs(duration as Duration)
+}

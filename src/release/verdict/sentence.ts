@@ -1,0 +1,69 @@
+import type { SideCounts } from "./interval.ts"
+
+/** What one metric says. */
+export interface MetricView {
+  readonly name: string
+  readonly candidate: SideCounts
+  readonly baseline: SideCounts
+  readonly rollbackEvidence: number
+  readonly promoteEvidence: number
+  /** True where it excludes the worst ratio, or proves the rate. */
+  readonly proven: boolean
+  readonly worstRatio: number
+  readonly worstRate?: number
+  /** Requests without an error that would prove the rate. */
+  readonly cleanNeeded?: number
+  /** Intervals that were evidence, and that were none. */
+  readonly judged: number
+  readonly unjudged: number
+  /** Why the last interval was none. */
+  readonly missing?: string
+}
+
+/** The judgement in one sentence: what was seen, its bound, and what it would take. Pure. */
+export function sentenceOf(
+  decision: "rollback" | "promote" | "undecided",
+  metrics: readonly MetricView[],
+  { rollbackError, promoteError }: { readonly rollbackError: number; readonly promoteError: number },
+): string {
+  if (metrics.length === 0) return "nothing is counted"
+  if (decision === "rollback") {
+    const worst = metrics.reduce((a, b) => (b.rollbackEvidence > a.rollbackEvidence ? b : a))
+    return `${seen(worst)}; a version no worse is rolled back in at most ${percent(rollbackError)} of releases`
+  }
+  if (decision === "promote")
+    return `${metrics.map(seen).join(", ")}; a version ${times(metrics)} worse passes in at most ${percent(promoteError)} of releases`
+  const open = metrics.filter(({ proven }) => !proven)
+  return `undecided: ${open.map((each) => `${seen(each)}${needs(each, promoteError)}`).join(", ")}`
+}
+
+function seen({ name, candidate, baseline }: MetricView): string {
+  const bad = candidate.bad === 1 && name.endsWith("s") ? name.slice(0, -1) : name
+  return `${whole(candidate.bad)} ${bad} in ${whole(candidate.requests)} requests against ${whole(baseline.bad)} in ${whole(baseline.requests)}`
+}
+
+function needs(view: MetricView, promoteError: number): string {
+  const { missing, judged, promoteEvidence, cleanNeeded, candidate } = view
+  if (judged === 0) return missing === undefined ? "; no interval is judged yet" : `; ${missing}`
+  const left = cleanNeeded === undefined ? undefined : cleanNeeded - candidate.requests
+  const clean = left === undefined || left <= 0 ? "" : `, or ${whole(left)} more requests without an error`
+  const far = `evidence for it ${rounded(promoteEvidence)} of ${rounded(1 / promoteError)}${clean}`
+  return `; ${missing === undefined ? "" : `${missing}; `}${far}`
+}
+
+function times(metrics: readonly MetricView[]): string {
+  const ratios = [...new Set(metrics.map(({ worstRatio }) => worstRatio))]
+  return `${Math.min(...ratios)} times`
+}
+
+function whole(amount: number): string {
+  return Math.round(amount).toLocaleString("en")
+}
+
+function rounded(amount: number): string {
+  return amount >= 10 ? whole(amount) : String(Math.round(amount * 100) / 100)
+}
+
+function percent(part: number): string {
+  return `${Math.round(part * 1e6) / 1e4} %`
+}
