@@ -22,6 +22,8 @@ const FORMS = Object.values(CANARIES).flatMap((each) => [
 /** The two processes that are to have it, as they stand in /proc. */
 const HOLDERS = ["sleep\u000086398.5\u0000", "sleep\u00001.75\u0000"]
 const SAMPLE_MS = 10
+/** Looked more often than this: a busy machine applies, destroys and applies again until it has. */
+const SAMPLES = 50
 
 describe.skipIf(!canStartHosts() || !need("sudo", { install: "apt-get install sudo" }))("secrets on their way", () => {
   afterAll(stopHosts)
@@ -42,13 +44,18 @@ describe.skipIf(!canStartHosts() || !need("sudo", { install: "apt-get install su
     at.write("fettle.ts", programOf(web, target, at.folder))
     const places = [target, at.path(".fettle"), web.inside("/dev/shm"), web.inside("/var/lib/fettle"), tmpdir()]
     const sampling = new Sampling(places)
-    const { code, text } = await at.fettle(["apply", "--yes"])
-    const { found, samples, lateMs, holders } = sampling.stop()
+    let { code, text } = await at.fettle(["apply", "--yes"])
+    while (code === 0 && sampling.samples <= SAMPLES) {
+      text += (await at.fettle(["destroy", "--yes"])).text
+      const again = await at.fettle(["apply", "--yes"])
+      code = again.code
+      text += again.text
+    }
+    const { found, holders } = sampling.stop()
     try {
       expect(code, text).toBe(0)
       expect(readFileSync(join(target, "secret"), "utf8")).toBe(`key=${CANARIES.content}\n`)
       expect(found).toEqual([])
-      expect(samples, `it looked every ${lateMs} ms`).toBeGreaterThan(50)
       expect([...holders].sort(), "it would have seen one: those that are to have it were seen").toEqual(
         [...HOLDERS].sort(),
       )
@@ -91,7 +98,6 @@ export default program("site", {}, () => {
 class Sampling {
   readonly #before = new Set(readdirSync("/proc"))
   readonly #timer: NodeJS.Timeout
-  readonly #begun = performance.now()
   readonly #found = new Set<string>()
   readonly #holders = new Set<string>()
   #samples = 0
@@ -106,10 +112,13 @@ class Sampling {
     }, SAMPLE_MS)
   }
 
-  stop(): { found: readonly string[]; samples: number; lateMs: number; holders: ReadonlySet<string> } {
+  get samples(): number {
+    return this.#samples
+  }
+
+  stop(): { found: readonly string[]; holders: ReadonlySet<string> } {
     clearInterval(this.#timer)
-    const lateMs = Math.round((performance.now() - this.#begun) / this.#samples)
-    return { found: [...this.#found], samples: this.#samples, lateMs, holders: this.#holders }
+    return { found: [...this.#found], holders: this.#holders }
   }
 
   /** Those that were there before have nothing to do with the run. */

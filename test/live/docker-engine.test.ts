@@ -7,7 +7,8 @@ import type { EngineClient } from "../../src/connect/docker/engine-client.ts"
 import { exec } from "../../src/connect/docker/exec.ts"
 import { local } from "../../src/connect/host/local.ts"
 import { ssh } from "../../src/connect/host/ssh.ts"
-import { canStartHosts, freePort, SshHost, stopHosts } from "../support/ssh-host.ts"
+import { freePort } from "../support/free-port.ts"
+import { canStartHosts, SshHost, stopHosts } from "../support/ssh-host.ts"
 import { canStartEngines, closeAll, DockerWorld, open, openedSecret, stopEngines } from "./docker-world.ts"
 
 describe.skipIf(!canStartEngines())("a Docker Engine", () => {

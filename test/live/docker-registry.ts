@@ -14,8 +14,8 @@ import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
+import { freePort } from "../support/free-port.ts"
 import { need } from "../support/need.ts"
-import { freePort } from "../support/ssh-host.ts"
 
 /** Where an Engine looks for the CA of a registry. */
 const CERTIFICATES = "/etc/docker/certs.d"

@@ -5,8 +5,8 @@ import { type AddressInfo, createConnection } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
+import { freePort } from "../support/free-port.ts"
 import { need } from "../support/need.ts"
-import { freePort } from "../support/ssh-host.ts"
 
 const START_MS = 20_000
 const started = new Set<HaproxyWorld>()

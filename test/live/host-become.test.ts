@@ -22,6 +22,8 @@ import { cleanUp, failures, HostWorld, newFolder, node } from "./host-world.ts"
 import { script } from "./script-kind.ts"
 
 const PASSWORD = "correct-horse-battery"
+/** At least so often it is looked for: a busy machine gets more rounds. */
+const LOOKS = 50
 /** A login whose PATH leads to nothing. */
 const NOWHERE = { ".bashrc": "PATH=/none", ".config/fish/config.fish": "set PATH /none", ".tcshrc": "set path = /none" }
 
@@ -226,22 +228,20 @@ describe.skipIf(!here)("becoming another user", () => {
     expect(web.log.match(/(\d+) incorrect password attempt/)?.[1]).toBe("1")
   })
 
-  test("a password is never in an argument list or an environment", async () => {
+  test("a password is never in an argument list or an environment", { timeout: 120_000 }, async () => {
     const web = await hostWith({ sudoers: ["deploy ALL=(ALL) ALL"] })
     const watch = watchFor(PASSWORD)
-    for (let round = 0; round < 3; round++) {
+    for (let round = 0; round < 3 || watch.looks() <= LOOKS; round++) {
       const world = await open(web, { by: "sudo", password: password(PASSWORD) })
       expect(await says(world, "id -un; sleep 0.2")).toBe("root\n")
       await world.close()
     }
-    const { found, looks } = watch.stop()
-    expect(looks).toBeGreaterThan(50)
-    expect(found).toEqual([])
+    expect(watch.stop()).toEqual([])
   })
 })
 
 /** Looks at every process of this machine about a hundred times a second. */
-function watchFor(text: string): { stop(): { readonly found: readonly string[]; readonly looks: number } } {
+function watchFor(text: string): { looks(): number; stop(): readonly string[] } {
   const found: string[] = []
   let looks = 0
   const timer = setInterval(() => {
@@ -256,9 +256,10 @@ function watchFor(text: string): { stop(): { readonly found: readonly string[]; 
         }
   }, 10)
   return {
+    looks: () => looks,
     stop: () => {
       clearInterval(timer)
-      return { found, looks }
+      return found
     },
   }
 }

@@ -12,8 +12,9 @@ import type { HostClient } from "../../src/connect/host/kind.ts"
 import type { SshOptions } from "../../src/connect/host/ssh-line.ts"
 import * as host from "../../src/host.ts"
 import type { Connection, OpenContext } from "../../src/provider.ts"
+import { freePort } from "../support/free-port.ts"
 import { OwnNetwork } from "../support/own-network.ts"
-import { canStartHosts, freePort, SshHost, stopHosts } from "../support/ssh-host.ts"
+import { canStartHosts, SshHost, stopHosts } from "../support/ssh-host.ts"
 import { newFolder } from "./verify-support.ts"
 
 const signal = new AbortController().signal

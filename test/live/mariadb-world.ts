@@ -1,6 +1,6 @@
 import { type Certificates, makeCertificates } from "../support/certificates.ts"
+import { freePort } from "../support/free-port.ts"
 import { need } from "../support/need.ts"
-import { freePort } from "../support/ssh-host.ts"
 import type { DatabaseWorld, UrlParts } from "./database-world.ts"
 import { ServerProcess } from "./server-process.ts"
 

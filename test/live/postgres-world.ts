@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { type Certificates, makeCertificates } from "../support/certificates.ts"
+import { freePort } from "../support/free-port.ts"
 import { need } from "../support/need.ts"
-import { freePort } from "../support/ssh-host.ts"
 import type { DatabaseWorld, UrlParts } from "./database-world.ts"
 import { ServerProcess } from "./server-process.ts"
 

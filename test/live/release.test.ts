@@ -4,8 +4,8 @@ import { place } from "../cli/fettle.ts"
 import type { Order } from "../fixtures/crash/child.ts"
 import build, { type ReleaseNodesOptions } from "../fixtures/crash/release-nodes.ts"
 import { runChild } from "../support/crash.ts"
+import { freePort } from "../support/free-port.ts"
 import { runsIn, testFolder } from "../support/runs.ts"
-import { freePort } from "../support/ssh-host.ts"
 import { failed } from "./docker-told.ts"
 import { canStartHaproxy, HaproxyWorld, stopHaproxies } from "./haproxy-world.ts"
 import { Prober } from "./prober.ts"
@@ -26,7 +26,7 @@ describe.skipIf(!canStartHaproxy())("a release behind HAProxy", () => {
   beforeEach(async () => {
     proxy = await HaproxyWorld.start()
     folder = testFolder()
-    port = await freePort()
+    port = await freePort(2) // one for each slot
   })
   afterEach(async () => {
     await prober?.end()
@@ -135,7 +135,7 @@ describe.skipIf(!canStartHaproxy())("a release behind HAProxy", () => {
     expect((await runChild(orderOf("1"))).report).toMatchObject({ exitCode: 0 })
     prober = new Prober(proxy.url)
     const whole = (await runChild(orderOf("2", 0.6))).report
-    expect(whole).toMatchObject({ exitCode: 3 })
+    expect(whole).toMatchObject({ exitCode: 3, errors: [{ code: "RELEASE_ROLLED_BACK" }] })
     for (const [at, part] of [0.3, 0.6, 0.85, 0.97].entries()) {
       const version = String(at + 3)
       const killAt = Math.round((whole?.boundaries ?? 0) * part)

@@ -7,10 +7,11 @@ import { pathToFileURL } from "node:url"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import type { CheckOutputs } from "../../src/program/check.ts"
 import { type Database, sql } from "../../src/program/sql-probes.ts"
+import { freePort } from "../support/free-port.ts"
 import type { DatabaseWorld, UrlParts } from "./database-world.ts"
 import { canStartMariadb, MariadbWorld } from "./mariadb-world.ts"
 import { canStartPostgres, PostgresWorld } from "./postgres-world.ts"
-import { ask, freePort, listen, newFolder, openedSecret } from "./verify-support.ts"
+import { ask, listen, newFolder, openedSecret } from "./verify-support.ts"
 
 const WORLDS = [
   { type: "postgres", can: canStartPostgres(), start: () => PostgresWorld.start() },

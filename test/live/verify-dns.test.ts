@@ -5,8 +5,9 @@ import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { expect, test } from "vitest"
 import { dns } from "../../src/program/probes.ts"
+import { freePort } from "../support/free-port.ts"
 import { need } from "../support/need.ts"
-import { ask, atEnd, freePort, newFolder } from "./verify-support.ts"
+import { ask, atEnd, newFolder } from "./verify-support.ts"
 
 const withServer = test.skipIf(!need("dnsmasq", { install: "apt-get install dnsmasq-base" }))
 

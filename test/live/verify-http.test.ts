@@ -5,8 +5,9 @@ import { join } from "node:path"
 import { performance } from "node:perf_hooks"
 import { expect, test } from "vitest"
 import { http } from "../../src/program/probes.ts"
+import { freePort } from "../support/free-port.ts"
 import { need } from "../support/need.ts"
-import { ask, callIn, freePort, listen, newFolder, openedSecret } from "./verify-support.ts"
+import { ask, callIn, listen, newFolder, openedSecret } from "./verify-support.ts"
 
 async function serve(answer: RequestListener): Promise<string> {
   return `http://127.0.0.1:${await listen(createServer(answer))}`

@@ -9,7 +9,8 @@ import { DatabaseSync } from "node:sqlite"
 import { expect, test } from "vitest"
 import { command, file, processes, tcp } from "../../src/program/probes.ts"
 import { sql } from "../../src/program/sql-probes.ts"
-import { ask, atEnd, freePort, listen, newFolder, openedSecret } from "./verify-support.ts"
+import { freePort } from "../support/free-port.ts"
+import { ask, atEnd, listen, newFolder, openedSecret } from "./verify-support.ts"
 
 const onLinux = process.platform === "linux"
 

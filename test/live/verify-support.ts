@@ -1,5 +1,5 @@
 import { mkdtemp, rm } from "node:fs/promises"
-import { createServer, type Server } from "node:net"
+import type { Server } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach } from "vitest"
@@ -80,14 +80,4 @@ export async function listen(server: Server): Promise<number> {
     server.close()
   })
   return (server.address() as { port: number }).port
-}
-
-/** A port that nothing listens on. */
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  const port = await new Promise<number>((ready) =>
-    server.listen(0, "127.0.0.1", () => ready((server.address() as { port: number }).port)),
-  )
-  await new Promise((closed) => server.close(closed))
-  return port
 }

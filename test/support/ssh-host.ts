@@ -11,10 +11,11 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs"
-import { connect, createServer } from "node:net"
+import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
+import { freePort } from "./free-port.ts"
 import { need } from "./need.ts"
 
 /** A user of one host: it is nowhere else on this machine. */
@@ -315,15 +316,6 @@ export class SshHost {
 
 /** Passwords of /etc/shadow, and nothing that this machine has besides. */
 const PAM = ["auth required pam_unix.so nodelay", "account required pam_unix.so", "session required pam_permit.so"]
-
-/** A port of loopback that nobody listens at just now. */
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
 
 /** Whether an SSH server speaks at a port of loopback. */
 export function answers(port: number): Promise<boolean> {
