@@ -107,6 +107,8 @@ export interface Write<C> extends Read<C> {
   readonly owner?: string
   /** Opens a secret that the node names. @throws FettleError `SECRET_NOT_NAMED` */
   reveal<T>(secret: Secret<T>): T
+  /** Aborted where the run is to end in order: what waits for long may leave it there and say how it stands. */
+  readonly stopping?: AbortSignal | undefined
   /** Writes a synced line that a repeat of the same intent gets back. */
   progress(json: Json): Promise<void>
   /**

@@ -74,7 +74,8 @@ export class Changes {
     for (const each of underway) {
       this.#engine.emit({ type: "node.started", address: each.step.work.address, action: each.action })
       const after = needsOf?.(each.step).flatMap((need) => items.get(need) ?? [])
-      const item = { ...itemOf(each, this.#journal, this.#engine, this.#sessions), ...(after?.length ? { after } : {}) }
+      const made = itemOf(each, this.#journal, this.#engine, this.#sessions, this.#options.stopping)
+      const item = { ...made, ...(after?.length ? { after } : {}) }
       items.set(each.step, item)
       const policies = policiesFor(each.step.work, this.#engine)
       if (policies.length > 0) alone.push(this.#guarded(each, item, driver, policies))

@@ -46,6 +46,7 @@ export function itemOf(
   journal: Journal,
   engine: Engine,
   sessions: Pick<Sessions, "driver">,
+  stopping: AbortSignal,
 ): ChangeItem {
   const { work } = each.step
   const { seq, repeat } = each
@@ -80,6 +81,7 @@ export function itemOf(
           if (seq !== undefined) await journal.write({ progress: [{ seq, json }] })
         },
         sessions,
+        stopping,
       ),
   }
 }

@@ -16,11 +16,13 @@ export function writeCall<C>(
   nodeLog: NodeLog,
   progress: (json: Json) => Promise<void>,
   sessions: Pick<Sessions, "driver">,
+  stopping: AbortSignal,
 ): Write<C> {
   let named: ReadonlySet<Secret<unknown>> | undefined
   return {
     connection,
     signal: engine.signal,
+    stopping,
     address: work.address,
     intent,
     owner: `${engine.caller.program}/${engine.caller.stage}`,

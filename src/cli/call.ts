@@ -42,6 +42,8 @@ export interface Options {
   readonly context?: string
   readonly askPassword?: boolean
   readonly yes?: boolean
+  readonly detach?: boolean
+  readonly follow?: boolean
   readonly force?: boolean
   readonly made?: string
   readonly notMade?: boolean

@@ -24,6 +24,7 @@ const OTHER = [
 ] as const
 const PARALLEL = ["--parallel <n>", "most changes under way at once (default 100)"] as const
 const TYPES = ["--types", "check types first, with the project's own typescript"] as const
+const DETACH = ["--detach", "go on in the background once it has begun"] as const
 const YES = ["-y, --yes", "do not ask"] as const
 const LOCAL = ["--local", "this machine in the place of a host"] as const
 const REACHING = [
@@ -59,7 +60,7 @@ export const everyDay: readonly Entry[] = [
   {
     usage: "apply [plan.json]",
     about: "make it so: plan, ask, change, check",
-    options: [YES, ...PLANNING, JUNIT],
+    options: [YES, DETACH, ...PLANNING, JUNIT],
     load: async () => (await import("./commands/apply.ts")).apply,
   },
   {
@@ -163,7 +164,13 @@ export const afterwards: readonly Entry[] = [
   {
     usage: "logs <run> [node]",
     about: "print what a run told; `last` is the last one",
+    options: [["--follow", "go on until the run has ended, and exit as it does"]],
     load: async () => (await import("./commands/logs.ts")).logs,
+  },
+  {
+    usage: "stop",
+    about: "end the run that is under way in order; what is left goes on with the next apply",
+    load: async () => (await import("./commands/stop.ts")).stop,
   },
   {
     usage: "graph",

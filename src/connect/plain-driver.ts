@@ -246,6 +246,7 @@ function writeOf<C>(call: Write<C>, signal: AbortSignal): Write<C> {
     address: call.address,
     intent: call.intent,
     ...(call.owner !== undefined && { owner: call.owner }),
+    stopping: call.stopping,
     seal: (sha256) => call.seal(sha256),
     secret: (name, value) => call.secret(name, value),
     reveal: (secret) => call.reveal(secret),

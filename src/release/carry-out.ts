@@ -35,13 +35,15 @@ export async function carryOut(
     progress,
     traffic,
     judging,
-    watch: (promotedMs, signal) => watchBudget({ want, traffic, promotedMs, now: Date.now, tell: call.log }, signal),
+    watch: (promotedMs, signal) =>
+      watchBudget({ want, traffic, promotedMs, now: Date.now, tell: call.log, stopping: call.stopping }, signal),
     ask: () => askAll(want, tools, call),
     hook: (commands, signal) => runHooks(commands, tools, call, signal),
     tell: (text) => call.log(text),
     save: (each) => call.progress(each as Json),
     now: Date.now,
     signal: call.signal,
+    stopping: call.stopping,
   })
   try {
     return await roll.run()

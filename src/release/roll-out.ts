@@ -45,6 +45,8 @@ export interface RollOutParts {
   save(progress: Progress): Promise<void>
   now(): number
   readonly signal: AbortSignal
+  /** Aborted where the run is to end in order: the release stays where it stands, and goes on with the next run. */
+  readonly stopping?: AbortSignal | undefined
 }
 
 /** Name of an instance with who sends the traffic: versions stand beside each other there. */
@@ -87,6 +89,15 @@ export class RollOut {
       if (ended !== undefined) return ended
     }
     return this.#finish()
+  }
+
+  /** Where the run is to end in order: it stays where it stands. */
+  #stopped(): ReleaseOutputs | undefined {
+    const { want, before, stopping } = this.#parts
+    if (stopping?.aborted !== true) return undefined
+    const share = this.#progress.phase === "watching" ? "all" : (this.#steps[this.#progress.step]?.words ?? "none")
+    const sentence = `Stopped by hand: ${want.version} stays with ${share} of the traffic, and fettle apply goes on`
+    return held(want, before, sentence, this.#progress)
   }
 
   /** All steps; undefined where the version has all traffic at their end. */
@@ -135,6 +146,8 @@ export class RollOut {
       if (now() >= untilMs) return undefined
       const late = await this.#late()
       if (late !== undefined) return late.ended
+      const stopped = this.#stopped()
+      if (stopped !== undefined) return stopped
       await this.#pause(untilMs)
     }
   }
@@ -150,6 +163,8 @@ export class RollOut {
       if (typeof ended === "object") return ended
       const late = await this.#late()
       if (late !== undefined) return late.ended
+      const stopped = this.#stopped()
+      if (stopped !== undefined) return stopped
       await this.#pause(this.#progress.startedMs + ms(want.deadline))
     }
   }
@@ -208,6 +223,8 @@ export class RollOut {
       await this.#save({ phase: "watching" })
       const because = await watch(promotedMs, signal)
       if (because !== undefined) return this.#back(because)
+      const stopped = this.#stopped()
+      if (stopped !== undefined) return stopped
     }
     await hook(want.hooks?.promoted ?? [], signal)
     const outputs = promoted(want, before, this.#praise())
@@ -258,8 +275,8 @@ export class RollOut {
   }
 
   async #pause(untilMs: number): Promise<void> {
-    const { want, now, signal } = this.#parts
-    await sleep(Math.max(0, Math.min(ms(want.every), untilMs - now())), signal)
+    const { want, now, signal, stopping } = this.#parts
+    await sleep(Math.max(0, Math.min(ms(want.every), untilMs - now())), signal, stopping)
   }
 }
 

@@ -59,11 +59,13 @@ export interface WatchParts {
   readonly promotedMs: number
   now(): number
   tell(text: string): void
+  /** Aborted where the run is to end in order: the watch ends, and is gone on with by the next run. */
+  readonly stopping?: AbortSignal | undefined
 }
 
 /** Watches the error budget of a version that has all traffic; gives why it is to go back, or undefined at the end of its time. */
 export async function watchBudget(
-  { want, traffic, promotedMs, now, tell }: WatchParts,
+  { want, traffic, promotedMs, now, tell, stopping }: WatchParts,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   if (want.watch === undefined || traffic === undefined) return undefined
@@ -80,7 +82,7 @@ export async function watchBudget(
     if (!("missing" in came)) ticks.push({ atMs: now(), ...came })
     const because = burning(ticks, now(), want.watch.objective)
     if (because !== undefined) return `Rolled back with all traffic on ${want.version}: ${because}`
-    if (now() >= untilMs) return undefined
-    await sleep(Math.max(0, Math.min(ms(want.every), untilMs - now())), signal)
+    if (now() >= untilMs || stopping?.aborted === true) return undefined
+    await sleep(Math.max(0, Math.min(ms(want.every), untilMs - now())), signal, stopping)
   }
 }

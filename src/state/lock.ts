@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { causeText, FettleError } from "../errors.ts"
@@ -120,6 +120,23 @@ function locked(holder: Holder | undefined): FettleError {
 export function ownerOf(file: string, host: string): Holder | undefined {
   const holder = noteOf(file)
   return holder === undefined || (holder.host === host && !isAlive(holder.pid)) ? undefined : holder
+}
+
+/**
+ * Who holds a lock for certain, looked at behind the gate: no run is kept from it. Undefined where it is free, or its owner left no note.
+ * @throws FettleError `STATE_WRITE` where the lock's file cannot be opened
+ */
+export function holderOf(file: string): Holder | undefined {
+  if (!existsSync(file)) return undefined
+  try {
+    return inGate(`${file}.gate`, () => {
+      const free = tryLock(file)
+      free?.close()
+      return free === undefined ? noteOf(file) : undefined
+    })
+  } catch (thrown) {
+    throw new FettleError("STATE_WRITE", `${file}: ${causeText(thrown)}`, { cause: thrown })
+  }
 }
 
 function isAlive(pid: number): boolean {

@@ -228,7 +228,7 @@ describe.skipIf(!canStartEngines())("an Engine that fails", () => {
     // Who has the network and the volume has all; where one got the network and the other the volume, nobody has a container.
     const told = again.map((run) => failed(run).filter((each) => each.startsWith("FOREIGN")))
     const isShared = told.every((each) => each.length > 0)
-    expect(told.flat()).toHaveLength(2)
+    expect(told.flat(), JSON.stringify([...again.map(failed), allOf("race")])).toHaveLength(2)
     expect(allOf("race")).toEqual(isShared ? whole("race", 0) : whole("race", 3))
     if (isShared) expect(told.map((each) => each.length)).toEqual([1, 1])
     for (const run of again) for (const error of failed(run)) expect(error).toMatch(/^(?:FOREIGN|CHANGE_FAILED: waits)/)

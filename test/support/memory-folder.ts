@@ -1,7 +1,7 @@
-import { existsSync, mkdtempSync, rmSync } from "node:fs"
+import { existsSync, mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { onTestFailed, onTestFinished } from "vitest"
+import { keepIfFailed } from "./evidence.ts"
 
 /** Memory that looks like a disk, on Linux. */
 const MEMORY = "/dev/shm"
@@ -12,13 +12,6 @@ const MEMORY = "/dev/shm"
  */
 export function memoryFolder(): string {
   const folder = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), "fettle-test-"))
-  let failed = false
-  onTestFailed(() => {
-    failed = true
-    console.error(`evidence kept in ${folder}`)
-  })
-  onTestFinished(() => {
-    if (!failed) rmSync(folder, { recursive: true, force: true })
-  })
+  keepIfFailed(folder)
   return folder
 }

@@ -1,25 +1,18 @@
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { FettleEvent } from "fettle"
-import { onTestFailed, onTestFinished } from "vitest"
 import type { PlanOptions } from "../../src/events/plan.ts"
 import type { Program } from "../../src/program/program.ts"
 import type { RunResult, RunSetup } from "../../src/run/context.ts"
 import { localSetup } from "../../src/run/local.ts"
 import { applyProgram, planProgram } from "../../src/run/run.ts"
+import { keepIfFailed } from "./evidence.ts"
 
 /** A folder that goes when the test passes and stays, with its evidence, when it fails. */
 export function testFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "fettle-test-"))
-  let failed = false
-  onTestFailed(() => {
-    failed = true
-    console.error(`evidence kept in ${folder}`)
-  })
-  onTestFinished(() => {
-    if (!failed) rmSync(folder, { recursive: true, force: true })
-  })
+  keepIfFailed(folder)
   return folder
 }
 

@@ -4,8 +4,10 @@ import type { Plan, PlanOptions } from "../../events/plan.ts"
 import { DEFAULT_STAGE, declare, paramsFor } from "../../program/program.ts"
 import { TASK_KIND } from "../../program/task.ts"
 import { type Call, paramsOf, planOptionsOf } from "../call.ts"
+import { detachPlan, detachProgram } from "../detach.ts"
 import { type Loaded, loadProgram } from "../load.ts"
 import { readPlan } from "../plan-file.ts"
+import { reporterFor } from "../reporter.ts"
 import { runProgram } from "../run-program.ts"
 
 /** Makes it so. A saved plan is consent to exactly that plan. */
@@ -13,9 +15,12 @@ export async function apply(call: Call): Promise<number> {
   const loaded = await loadProgram(call)
   const file = call.args[0]
   const options = planOptionsOf(call.options)
-  if (file === undefined) return runProgram(call, loaded, { options, asking: {} })
+  const isDetached = call.options.detach === true
+  if (file === undefined)
+    return isDetached ? detachProgram(call, loaded, options) : runProgram(call, loaded, { options, asking: {} })
   const saved = readPlan(resolve(call.around.cwd, file))
   refuseMixed(call, options, saved, loaded)
+  if (isDetached) return detachPlan(call, loaded, resolve(call.around.cwd, file), reporterFor(call).subscriber)
   return runProgram(call, loaded, { options: saved.options, asking: { meant: () => true }, saved })
 }
 

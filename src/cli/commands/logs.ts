@@ -1,36 +1,72 @@
 import { createReadStream, existsSync, readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
+import { setTimeout as sleep } from "node:timers/promises"
 import { FettleError } from "../../errors.ts"
 import type { FettleEvent } from "../../events/events.ts"
 import { escapeText } from "../../report/escape.ts"
 import { terminalReporter } from "../../report/terminal.ts"
+import { holderOf } from "../../state/lock.ts"
 import type { Call } from "../call.ts"
 import { safeJson, say } from "../print.ts"
 import { logFolder } from "../run-log.ts"
 import { findState } from "../state-place.ts"
 
-/** Prints what a run told, or what one node of it wrote. */
+/** Prints what a run told, or what one node of it wrote; with `--follow` until it has ended, and then exits as it did. */
 export async function logs(call: Call): Promise<number> {
   const [run = "", node] = call.args
-  const { folder, program, stage } = await findState(call)
-  const file = logOf(logFolder(folder, program, stage), run)
+  const place = await findState(call)
+  const file = logOf(logFolder(place.folder, place.program, place.stage), run)
   const show = call.options.json === true ? raw : node === undefined ? replay(call) : nodeLines
+  const follows = call.options.follow === true
   let met = false
-  for await (const line of createInterface({ input: createReadStream(file) })) {
+  let exitCode: number | undefined
+  for await (const line of follows ? growing(file, place.file) : linesOf(file)) {
     const event = parse(line)
+    if (event?.type === "run.finished" && follows) exitCode = event.exitCode
     if (event === undefined || (node !== undefined && !isAbout(event, node))) continue
     met = true
     show(event, line)
   }
-  if (!met && node !== undefined)
+  if (follows && exitCode === undefined)
+    throw new FettleError("RUN_NOT_FOUND", "the run is under way no more and has not told its end: it was killed", {
+      next: "fettle apply goes on where it was cut off",
+    })
+  if (!met && node !== undefined && !follows)
     throw new FettleError("TARGET_UNKNOWN", `the run tells nothing of ${node}`, {
       next: `fettle logs ${run} prints all of it`,
     })
-  return 0
+  return exitCode ?? 0
 }
 
 type Show = (event: FettleEvent, line: string) => void
+
+function linesOf(file: string): AsyncIterable<string> {
+  return createInterface({ input: createReadStream(file) })
+}
+
+/** Time between two looks at a log that grows. */
+const LOOK_MS = 200
+
+/** The lines of a log until its run has ended: it says so, or nobody holds the lock any more. */
+async function* growing(file: string, state: string): AsyncGenerator<string> {
+  let at = 0
+  let rest = Buffer.alloc(0)
+  for (;;) {
+    const isOver = holderOf(state.replace(/\.db$/, ".lock")) === undefined // asked first: what it wrote before its end is read below
+    for await (const chunk of createReadStream(file, { start: at }) as AsyncIterable<Buffer>) {
+      at += chunk.length
+      const all = Buffer.concat([rest, chunk])
+      const end = all.lastIndexOf("\n") + 1
+      rest = all.subarray(end)
+      const lines = all.toString("utf8", 0, end).split("\n")
+      yield* lines
+      if (lines.some((line) => parse(line)?.type === "run.finished")) return
+    }
+    if (isOver) return
+    await sleep(LOOK_MS)
+  }
+}
 
 /** @throws FettleError `RUN_NOT_FOUND` */
 function logOf(folder: string, run: string): string {
@@ -71,7 +107,8 @@ function replay({ around, options }: Call): Show {
     write: (text) => process.stdout.write(text),
     columns: around.columns,
     color: around.color && options.color,
-    isTTY: false,
+    isTTY: options.follow === true && around.isTTY && around.env.TERM !== "dumb",
+    rows: () => process.stdout.rows ?? 0,
     verbose: true,
     root: around.cwd,
   })
