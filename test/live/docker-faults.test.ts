@@ -222,13 +222,13 @@ describe.skipIf(!canStartEngines())("an Engine that fails", () => {
     timeout: 180_000,
   }, async () => {
     const runs = [runsIn(testFolder()), runsIn(testFolder())]
-    await Promise.all(runs.map((each) => each.apply(shop({ name: "race", containers: 3 }))))
+    const first = await Promise.all(runs.map((each) => each.apply(shop({ name: "race", containers: 3 }))))
     const again = []
     for (const each of runs) again.push(await each.apply(shop({ name: "race", containers: 3 })))
     // Who has the network and the volume has all; where one got the network and the other the volume, nobody has a container.
-    const told = again.map((run) => failed(run).filter((each) => each.startsWith("FOREIGN")))
+    const told = again.map((run) => failed(run).filter((each) => /^FOREIGN: docker\.(network|volume)/.test(each)))
     const isShared = told.every((each) => each.length > 0)
-    expect(told.flat(), JSON.stringify([...again.map(failed), allOf("race")])).toHaveLength(2)
+    expect(told.flat(), JSON.stringify([...first.map(failed), ...again.map(failed), allOf("race")])).toHaveLength(2)
     expect(allOf("race")).toEqual(isShared ? whole("race", 0) : whole("race", 3))
     if (isShared) expect(told.map((each) => each.length)).toEqual([1, 1])
     for (const run of again) for (const error of failed(run)) expect(error).toMatch(/^(?:FOREIGN|CHANGE_FAILED: waits)/)
@@ -258,6 +258,24 @@ describe.skipIf(!canStartEngines())("an Engine that fails", () => {
       expect(allOf(name)).toEqual([])
     },
   )
+
+  test("a container that was made, and that the Engine refuses to start, is known as ours by the next run", {
+    timeout: 180_000,
+  }, async () => {
+    const name = "unstarted"
+    const runs = runsIn(testFolder())
+    const from = proxy.calls.length
+    proxy.fault(({ path }) => path.endsWith("/start"), { delayMs: 1_000 }, 1)
+    const first = runs.apply(shop({ name }))
+    while (proxy.count(/start$/, from) < 1) await sleep(2)
+    world.docker("network", "rm", `${name}-net`)
+    expect(failed(await first)).toEqual([expect.stringMatching(/^DOCKER_FAILED: .*\/start: .*not found/)])
+    expect(failed(await runs.apply(shop({ name })))).toEqual([])
+    expect(allOf(name)).toEqual(whole(name))
+    expect(changes(await runs.plan(shop({ name })))).toEqual([])
+    expect(failed(await runs.apply(shop({ name }), { destroy: true }))).toEqual([])
+    expect(allOf(name)).toEqual([])
+  })
 
   test("a container that the Engine has given up on while it ended is removed and made anew", {
     timeout: 180_000,

@@ -1,13 +1,13 @@
 import { asFettleError, causeText, FettleError } from "../../errors.ts"
 import type { Change } from "../../provider.ts"
+import { begin } from "./container-begin.ts"
 import type { Container } from "./container-json.ts"
 import { replaces } from "./container-plan.ts"
 import { type ContainerOutputs, type ContainerProps, startsFirst } from "./container-props.ts"
-import { lookAt, outputsOf } from "./container-read.ts"
-import { type Call, change as changeIn, create, remove, rename, start, stop } from "./container-steps.ts"
-import { untilReady } from "./container-wait.ts"
+import { lookAt } from "./container-read.ts"
+import { type Call, change as changeIn, remove, rename, start, stop } from "./container-steps.ts"
 import { LINE, markIn } from "./labels.ts"
-import { firstName, listOurs, replacedName } from "./versions.ts"
+import { firstName, replacedName } from "./versions.ts"
 
 /**
  * Lets a new container take the place and the name of an old one, which is left under another name for its delete.
@@ -21,13 +21,13 @@ export async function replaceContainer(
   call: Call,
 ): Promise<ContainerOutputs> {
   const old = await oldOf(change, call)
-  if (old === undefined) return begun(await create(want, call.intent.token, call), want, call)
+  if (old === undefined) return begin(want, call.intent.token, call)
   const wasRunning = old.json.State.Running
   const isBeside = startsFirst(want)
   try {
     if (old.name !== replacedName(old.name, old.id)) await renamed(old, replacedName(old.name, old.id), call)
     if (!isBeside) await rest(old, call)
-    return await begun(await create(want, old.labels[LINE] ?? old.id, call), want, call)
+    return await begin(want, old.labels[LINE] ?? old.id, call)
   } catch (thrown) {
     throw await putBack(old, wasRunning, want, thrown, call)
   }
@@ -59,17 +59,6 @@ async function rest(old: Container, call: Call): Promise<void> {
   if (old.json.State.Restarting) await stop(old, call) // an Engine cannot change what it is about to restart
   await changeIn(old.id, { restart: "no" }, call)
   await stop(old, call)
-}
-
-async function begun(id: string, want: ContainerProps, call: Call): Promise<ContainerOutputs> {
-  const { connection, signal } = call
-  if (want.running) {
-    await start(id, call)
-    await untilReady(id, want, call)
-  }
-  const container = await lookAt(id, connection, signal)
-  if (container === undefined) throw new FettleError("DOCKER_FAILED", `${want.name} is gone again`)
-  return outputsOf(container, undefined, await listOurs(connection, signal, container.labels[LINE]))
 }
 
 /** The world as it was before. Where that cannot be done, what is there now is for the next run to see. */

@@ -1,21 +1,11 @@
 import { FettleError } from "../../errors.ts"
 import type { Change, Last, Seen } from "../../provider.ts"
+import { begin, lookedAt } from "./container-begin.ts"
 import type { Container } from "./container-json.ts"
 import { differencesOf, membershipMoves } from "./container-plan.ts"
 import type { ContainerOutputs, ContainerProps } from "./container-props.ts"
-import { type ContainerSeen, lookAt, outputsOf, seenAs } from "./container-read.ts"
-import {
-  type Call,
-  change as changeIn,
-  create,
-  join,
-  leave,
-  remove,
-  rename,
-  start,
-  stop,
-  unpause,
-} from "./container-steps.ts"
+import { type ContainerSeen, lookAt, seenAs } from "./container-read.ts"
+import { type Call, change as changeIn, join, leave, remove, rename, start, stop, unpause } from "./container-steps.ts"
 import { replaceContainer } from "./container-swap.ts"
 import { untilReady } from "./container-wait.ts"
 import { fingerprintOf } from "./fingerprint.ts"
@@ -36,29 +26,7 @@ export async function ensureContainer(
   if ("outputs" in seen) return updateContainer(want, seen, call)
   const { line = call.intent.token, dead } = ("absent" in seen && seen.shown) || {}
   if (typeof dead === "string") await remove(dead, call) // the Engine holds its name
-  const id = await create(want, String(line), call)
-  return startedAs(id, want, call)
-}
-
-/** Starts what was made, where it is to run, and gives what came of it. */
-export async function startedAs(id: string, want: ContainerProps, call: Call): Promise<ContainerOutputs> {
-  if (want.running) {
-    await start(id, call)
-    await untilReady(id, want, call)
-  }
-  return lookedAt(id, want, undefined, call)
-}
-
-async function lookedAt(
-  id: string,
-  want: ContainerProps,
-  before: ContainerOutputs | undefined,
-  { connection, signal }: Call,
-): Promise<ContainerOutputs> {
-  const container = await lookAt(id, connection, signal)
-  if (container === undefined) throw new FettleError("DOCKER_FAILED", `${want.name} is gone again`)
-  const ours = await listOurs(connection, signal, container.labels[LINE])
-  return outputsOf(container, before, ours)
+  return begin(want, String(line), call)
 }
 
 /** Everything that can be changed without a new container. What is so already is left alone: an earlier try may have come halfway. */
