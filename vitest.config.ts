@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
+import { SlowFirst } from "./test/support/slow-first.ts"
 
 const src = new URL("./src/", import.meta.url).pathname
 
@@ -16,6 +17,7 @@ export default defineConfig({
     exclude: ["**/node_modules/**", "**/dist/**", "**/.fettle/**", "test/fixtures/**"],
     reporters: ["default", "./test/support/reporter.ts"],
     maxWorkers: Math.max(3, availableParallelism()), // most tests wait for other processes: three keep two cores busy
+    sequence: { sequencer: SlowFirst },
     pool: "forks", // tests kill processes and change directories; threads would share both
     testTimeout: 20_000, // real services and child processes on a machine with two busy cores
     hookTimeout: 30_000,
