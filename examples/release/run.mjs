@@ -65,10 +65,11 @@ function say(words) {
   console.log(`\n${words}`)
 }
 
-/** A port whose next three are free, too: one for each version that runs at once. */
+/** A port whose next three are free, too: one for each version that runs at once. Below those that outgoing connections are given. */
 async function freePorts() {
   for (;;) {
-    const first = await listenOn(0)
+    const first = await listenOn(20_000 + Math.floor(Math.random() * 12_000)).catch(() => 0)
+    if (first === 0) continue
     const all = await Promise.all([1, 2, 3].map((more) => listenOn(first + more).catch(() => 0)))
     if (all.every((each) => each > 0)) return first
   }

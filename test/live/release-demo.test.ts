@@ -1,0 +1,24 @@
+import { spawn } from "node:child_process"
+import { existsSync, readdirSync } from "node:fs"
+import { join } from "node:path"
+import { text } from "node:stream/consumers"
+import { fileURLToPath } from "node:url"
+import { expect, test } from "vitest"
+import { testFolder } from "../support/runs.ts"
+
+const RUN = fileURLToPath(new URL("../../examples/release/run.mjs", import.meta.url))
+
+test("the demo releases a good version, catches a bad one, and leaves nothing", { timeout: 240_000 }, async () => {
+  const folder = testFolder()
+  const env = { PATH: process.env.PATH, HOME: folder, FETTLE_RELEASE_FOLDER: folder }
+  const child = spawn(process.execPath, [RUN], { env, stdio: ["ignore", "pipe", "pipe"] })
+  const ended = new Promise((resolve) => child.once("close", resolve))
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)])
+  expect(await ended, stdout + stderr).toBe(0)
+  expect(stdout).toMatch(/released 1\.1\.0 +\d+ visitors, 0 of them saw an error/)
+  expect(stdout).toMatch(
+    /RELEASE_ROLLED_BACK[\s\S]*Rolled back at minute \d+, with 10 %: \d+ errors in \d+ requests against \d+ in/,
+  )
+  expect(stdout).toMatch(/since then +\d+ visitors, 0 of them saw an error/)
+  expect(existsSync(join(folder, ".released")) ? readdirSync(folder) : []).toEqual([])
+})
