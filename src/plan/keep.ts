@@ -1,6 +1,7 @@
 import { FettleError } from "../errors.ts"
 import type { Collected } from "./collect.ts"
 import { blocked } from "./compare.ts"
+import { prefixOfVersions, versionIn } from "./versions.ts"
 import type { Work } from "./work.ts"
 
 /**
@@ -15,7 +16,7 @@ export function keepNeeds({ works, leaving, kept }: Pick<Collected, "works" | "l
   const queue: Pick<Work, "address" | "row">[] = [...untouched, ...leaving.filter(stays)]
   for (const row of kept) queue.push({ address: row.address as Work["address"], row })
   for (const user of queue)
-    for (const need of user.row?.needs ?? []) {
+    for (const need of needsOf(user)) {
       for (const work of going.get(need) ?? []) {
         const fact = `${work.address} stays: ${user.address}, which stays, needs it`
         work.planned = blocked(work, new FettleError("STILL_NEEDED", fact))
@@ -23,6 +24,13 @@ export function keepNeeds({ works, leaving, kept }: Pick<Collected, "works" | "l
       }
       going.delete(need)
     }
+}
+
+/** What it was made with; of a release without its versions: which of them stay is decided by what gets traffic. */
+function needsOf({ address, row }: Pick<Work, "address" | "row">): readonly string[] {
+  const needs = row?.needs ?? []
+  const prefix = prefixOfVersions(address)
+  return prefix === undefined ? needs : needs.filter((need) => versionIn(need, prefix) === undefined)
 }
 
 /** What is to leave, by the address that others recorded for it. */

@@ -1,6 +1,7 @@
 import { FettleError } from "../errors.ts"
 import type { Declaration } from "../program/declaration.ts"
-import { NO_MEMORY, type ReleaseMemory } from "../program/release-memory.ts"
+import { RELEASE_KIND } from "../program/release.ts"
+import { freshOf, NO_MEMORY, type ReleaseMemory } from "../program/release-memory.ts"
 import type { Scope } from "../program/scope.ts"
 
 /** The versions of one release that are to stay where they are, though the program no longer declares them. */
@@ -19,8 +20,18 @@ export function standingVersions(scope: Scope): readonly StandingVersions[] {
 }
 
 function standing({ live, kept, underway }: ReleaseMemory): ReadonlySet<string> {
-  return new Set([live?.version, ...kept.map(({ version }) => version), underway].filter((each) => each !== undefined))
+  const fresh = live === undefined || underway === undefined ? undefined : freshOf(live.version)
+  const all = [live?.version, ...kept.map(({ version }) => version), underway, fresh]
+  return new Set(all.filter((each) => each !== undefined))
 }
+
+/** How the addresses of the versions of a release begin; undefined for the address of something else. */
+export function prefixOfVersions(address: string): string | undefined {
+  const found = RELEASE.exec(address)
+  return found === null ? undefined : `${found[1] ?? ""}${found[2]}@`
+}
+
+const RELEASE = new RegExp(`^(.*/)?${RELEASE_KIND.replace(".", "\\.")}\\[([^/]+)\\]$`)
 
 /** Whether a recorded thing belongs to a version that stands. */
 export function stands(address: string, all: readonly StandingVersions[]): boolean {

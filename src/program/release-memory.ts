@@ -34,6 +34,11 @@ export interface ReleaseMemory {
 /** What state says of all releases of a program. */
 export type ReleaseMemories = ReadonlyMap<Address, ReleaseMemory>
 
+/** What copies of a version are called that are started anew, to compare another one with. */
+export function freshOf(version: string): string {
+  return `${version}+fresh`
+}
+
 export const NO_MEMORY: ReleaseMemory = Object.freeze({ kept: [], slots: {} })
 
 /**

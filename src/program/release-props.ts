@@ -47,6 +47,14 @@ export const releaseProps = z.strictObject({
     .array(z.strictObject({ name: z.string(), address: z.string(), port: z.number().int().min(1).max(65_535) }))
     .default([])
     .meta({ description: "Where its running copies answer." }),
+  baseline: z
+    .enum(["current", "fresh"])
+    .default("current")
+    .meta({ description: "What it is compared with: the version that runs, or copies of that started with it." }),
+  fresh: z
+    .array(z.strictObject({ name: z.string(), address: z.string(), port: z.number().int().min(1).max(65_535) }))
+    .default([])
+    .meta({ description: "Copies of the version before it that were started with it, to compare it with." }),
   traffic: z
     .strictObject({ on: z.string(), backend: z.string() })
     .optional()

@@ -9,7 +9,7 @@ import { type Input, isPlain, type Output } from "./output.ts"
 import { here, type LazyPlace } from "./place.ts"
 import { refuseElsewhere } from "./probe-place.ts"
 import { fixProps } from "./props.ts"
-import { NO_MEMORY, type ReleaseMemory, slotFor } from "./release-memory.ts"
+import { freshOf, NO_MEMORY, type ReleaseMemory, slotFor } from "./release-memory.ts"
 import { releaseProps } from "./release-props.ts"
 import { releaseVersion, VERSION_KIND } from "./release-version.ts"
 import { defineOutput, nodeAddress, withAfter } from "./resource.ts"
@@ -48,7 +48,7 @@ type Given = z.input<typeof releaseProps>
 
 /** How a release goes. */
 export interface ReleaseOptions
-  extends Omit<Given, "version" | "slot" | "back" | "instances" | "traffic" | "checks" | "hooks" | "steps"> {
+  extends Omit<Given, "version" | "slot" | "back" | "instances" | "fresh" | "traffic" | "checks" | "hooks" | "steps"> {
   /** The version that is to get all traffic: a tag, a commit, a date. Another text is another release. */
   readonly version: string
   /** Declares one version: everything that runs it. Gives its running copies. */
@@ -97,7 +97,15 @@ export function release(name: string, options: ReleaseOptions): ReleaseNode {
   const { run, checks, traffic, after, version: _version, ...rest } = options
   const memory = scope.releases.get(address) ?? NO_MEMORY
   const reaches: Connection[] = []
-  const built = memory.backTo === undefined ? declared(scope, name, address, options, place) : back(memory, address)
+  const slots = { ...memory.slots }
+  const declare = (own: string, group = own): Built => {
+    const slot = slotFor({ slots }, group)
+    slots[group] = slot
+    return declared(scope, name, address, { own, group, slot, run }, place)
+  }
+  const built = memory.backTo === undefined ? declare(options.version) : back(memory, address)
+  const beside = isComparedFresh(options, memory, address, place) ? memory.live : undefined
+  const fresh = beside === undefined ? undefined : declare(beside.version, freshOf(beside.version))
   if (traffic !== undefined) useConnection(scope, traffic.on, place)
   const asked = built.isBack ? {} : checksOf(checks?.(built.instances) ?? {}, reaches, address, place)
   for (const each of reaches) useConnection(scope, each, place)
@@ -107,6 +115,7 @@ export function release(name: string, options: ReleaseOptions): ReleaseNode {
     slot: built.slot,
     ...(built.isBack ? { back: true } : {}),
     instances: built.instances,
+    ...(fresh === undefined ? {} : { fresh: fresh.instances }),
     checks: asked,
     ...(traffic === undefined ? {} : { traffic: { on: traffic.on.name, backend: traffic.backend } }),
   }
@@ -120,7 +129,7 @@ export function release(name: string, options: ReleaseOptions): ReleaseNode {
     complete,
     connection: traffic?.on,
     ...(reaches.length === 0 ? {} : { reaches }),
-    needs: withAfter([...new Set([...needs, ...built.nodes])], after, address, place),
+    needs: withAfter([...new Set([...needs, ...built.nodes, ...(fresh?.nodes ?? [])])], after, address, place),
     options: {},
     renamedFrom: undefined,
     place,
@@ -140,20 +149,46 @@ interface Built extends VersionPlace {
   readonly isBack: boolean
 }
 
-/** Declares the wanted version in a group of its own; everything in it needs the place of the version. */
+/**
+ * Whether copies of the version that has the traffic are started beside the new one.
+ * @throws FettleError `PROPS_INVALID` where nothing could be shared out between them
+ */
+function isComparedFresh(
+  { baseline, traffic, steps, version }: ReleaseOptions,
+  { live, refused, backTo }: ReleaseMemory,
+  address: Address,
+  place: LazyPlace,
+): boolean {
+  if (baseline !== "fresh") return false
+  if (traffic === undefined || steps === "rolling")
+    throw new FettleError("PROPS_INVALID", `${address}: baseline "fresh" needs traffic, and steps in percent`, {
+      place,
+      next: 'give traffic, and steps such as [5, 25, 100]; or leave out baseline: "current" is the default',
+    })
+  return live !== undefined && live.version !== version && refused !== version && backTo === undefined
+}
+
+/** What is declared in a group: a version, and what the group is called after the name of the release. */
+interface VersionGroup {
+  readonly own: string
+  readonly group: string
+  readonly slot: number
+  readonly run: ReleaseOptions["run"]
+}
+
+/** Declares a version in a group of its own; everything in it needs the place of the version. */
 function declared(
   scope: Scope,
   name: string,
   address: Address,
-  { version, run }: ReleaseOptions,
+  { own: version, group: label, slot, run }: VersionGroup,
   place: LazyPlace,
 ): Built {
-  const slot = slotFor(scope.releases.get(address) ?? NO_MEMORY, version)
-  const group = `${name}@${version}`
+  const group = `${name}@${label}`
   checkName(group, "group")
   const known = new Set(scope.declarations.keys())
   const inner = addressOf([...scope.path, group], VERSION_KIND, name)
-  addPlace(scope, inner, { release: address, version, slot }, place)
+  addPlace(scope, inner, { release: address, version: label, slot }, place)
   scope.path.push(group)
   scope.needed.push(inner)
   let instances: readonly Instance[]

@@ -62,7 +62,7 @@ async function giveUp(
 ): Promise<void> {
   call.log(`${left.version} was on its way and is no longer declared: it is taken back`)
   if (before?.live !== undefined) await traffic?.route(routes(before.live, []), call.signal)
-  await takeOut(left.version, want, traffic, call)
+  await takeOut(left.servers, want, traffic, call)
 }
 
 /** The same version: its instances have moved, or who sends the traffic has lost them. */
@@ -92,22 +92,33 @@ async function bringBack(
 ): Promise<ReleaseOutputs> {
   const live = before?.live?.version === want.version ? undefined : before?.live
   await traffic?.route(routes(want, live === undefined ? [] : [live]), call.signal)
-  if (left !== undefined) await takeOut(left.version, want, traffic, call)
-  if (live !== undefined) await takeOut(live.version, want, traffic, call)
+  const own = new Set(want.instances.map((each) => named(each, want.version).name))
+  const gone = [
+    ...(left?.servers ?? []),
+    ...(live?.instances ?? []).map((each) => named(each, live?.version ?? "").name),
+  ]
+  await takeOut(
+    gone.filter((name) => !own.has(name)),
+    want,
+    traffic,
+    call,
+  )
   await runHooks(want.hooks?.rolledBack ?? [], tools, call, call.signal)
   const from = left?.version ?? live?.version ?? ""
   const sentence = `Brought back by hand: ${want.version} has all traffic, ${from} has none`
   return broughtBack(want, before, from, sentence, Date.now())
 }
 
-/** Takes all instances of one version out, after their open requests have ended. */
-async function takeOut(version: string, want: ReleaseProps, traffic: Traffic | undefined, call: Call): Promise<void> {
-  if (traffic === undefined) return
-  const places = await traffic.look(call.signal)
-  const prefix = named({ name: "", address: "", port: 1 }, version).name
-  const names = places.map(({ name }) => name).filter((name) => name.startsWith(prefix))
-  await traffic.drained(names, ms(want.drain), call.signal)
-  await traffic.remove(names, call.signal)
+/** Takes servers out after their open requests have ended. */
+async function takeOut(
+  servers: readonly string[],
+  want: ReleaseProps,
+  traffic: Traffic | undefined,
+  call: Call,
+): Promise<void> {
+  if (traffic === undefined || servers.length === 0) return
+  await traffic.drained(servers, ms(want.drain), call.signal)
+  await traffic.remove(servers, call.signal)
 }
 
 function routes(

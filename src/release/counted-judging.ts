@@ -1,8 +1,9 @@
 import type { Traffic } from "../connect/traffic.ts"
 import { FettleError } from "../errors.ts"
+import { freshOf } from "../program/release-memory.ts"
 import type { ReleaseOutputs, ReleaseProps } from "../program/release-props.ts"
 import type { Json, Write } from "../provider.ts"
-import { between, type Counted, type CountSource, trafficCounts } from "./counting.ts"
+import { between, type Counted, type CountSource, trafficCounts, type VersionInstances } from "./counting.ts"
 import { Probing } from "./probing.ts"
 import type { Progress } from "./progress.ts"
 import { type Judged, type Judging, ms } from "./roll-out.ts"
@@ -54,7 +55,7 @@ export class CountedJudging implements Judging {
     const sources = new Map<string, CountSource>()
     const probings = new Map<string, Probing>()
     const metrics = want.metrics ?? USUAL
-    const live = before?.live
+    const live = baselineOf(want, before)
     if (traffic !== undefined && live !== undefined)
       for (const [name, metric] of Object.entries(metrics)) {
         sources.set(name, sourceOf(name, metric, want, live, traffic))
@@ -113,6 +114,12 @@ export class CountedJudging implements Judging {
   }
 }
 
+/** What it is compared with: the version that runs, or copies of that started with it. */
+function baselineOf({ fresh }: ReleaseProps, before: ReleaseOutputs | undefined): VersionInstances | undefined {
+  const { live } = before ?? {}
+  return live === undefined || fresh.length === 0 ? live : { version: freshOf(live.version), instances: fresh }
+}
+
 async function readOrMissing(
   source: CountSource,
   signal: AbortSignal,
@@ -130,7 +137,7 @@ function sourceOf(
   name: string,
   { source }: Metric,
   want: ReleaseProps,
-  live: NonNullable<ReleaseOutputs["live"]>,
+  live: VersionInstances,
   traffic: Traffic,
 ): CountSource {
   const { from, counts, slowerThanMs } = source as { from: string; counts?: unknown; slowerThanMs?: unknown }

@@ -11,6 +11,8 @@ export const progressShape = z.object({
   step: z.number().int(),
   stepSinceMs: z.number(),
   startedMs: z.number(),
+  /** Names of all that it has with who sends the traffic. */
+  servers: z.array(z.string()).default([]),
   /** When all traffic went to it. */
   promotedMs: z.number().optional(),
   /** State of the judgement. */

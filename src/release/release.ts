@@ -119,5 +119,6 @@ async function removeAll(
   if (last?.props.traffic === undefined) return
   const versions = [outputs?.live, ...(outputs?.kept ?? []), last.props].filter((each) => each !== undefined)
   const names = versions.flatMap(({ version, instances }) => instances.map((each) => named(each, version).name))
-  await trafficIn(last.props, call.connection).remove([...new Set(names)], call.signal)
+  const waiting = progressIn(outputs?.held?.progress as Json | undefined)?.servers ?? []
+  await trafficIn(last.props, call.connection).remove([...new Set([...names, ...waiting])], call.signal)
 }

@@ -1,11 +1,11 @@
 import type { Instance, Traffic } from "../connect/traffic.ts"
 import { type Duration, durationMs } from "../policies/duration.ts"
 import { sleep } from "../policies/timer.ts"
-import type { InstanceAddress } from "../program/release-memory.ts"
+import { freshOf, type InstanceAddress } from "../program/release-memory.ts"
 import type { ReleaseOutputs, ReleaseProps } from "../program/release-props.ts"
 import { held, promoted, rolledBack } from "./outcome.ts"
 import type { Progress } from "./progress.ts"
-import { allTo, type InstanceShare, type Step, stepsOf } from "./shares.ts"
+import { allTo, type InstanceShare, type Sides, type Step, stepsOf } from "./shares.ts"
 
 /** What the checks of a release say together. */
 export interface Checked {
@@ -63,14 +63,28 @@ export function named(instance: InstanceAddress, version: string): Instance {
  */
 export class RollOut {
   readonly #parts: RollOutParts
-  readonly #steps: readonly Step[]
+  readonly #sides: Sides<Instance>
+  readonly #steps: readonly Step<Instance>[]
   #progress: Progress
 
   constructor(parts: RollOutParts) {
-    const { want, before, progress, now } = parts
+    const { want, before, progress } = parts
     this.#parts = parts
-    this.#steps = stepsOf(want, before?.live?.instances ?? [], want.instances)
-    this.#progress = progress ?? {
+    const live = before?.live
+    this.#sides = {
+      before: live?.instances.map((each) => named(each, live.version)) ?? [],
+      after: want.instances.map((each) => named(each, want.version)),
+      fresh: want.fresh.map((each) => named(each, freshOf(live?.version ?? ""))),
+    }
+    this.#steps = stepsOf(want, this.#sides)
+    const servers = [...this.#sides.after, ...this.#sides.fresh].map(({ name }) => name)
+    const known = progress?.servers ?? []
+    this.#progress = { ...(progress ?? this.#fromStart()), servers: [...new Set([...known, ...servers])] }
+  }
+
+  #fromStart(): Omit<Progress, "servers"> {
+    const { want, before, now } = this.#parts
+    return {
       version: want.version,
       ...(before?.live === undefined ? {} : { from: before.live.version }),
       phase: "before",
@@ -126,7 +140,7 @@ export class RollOut {
   /** Sends the traffic of one step. A step that stood already when it was cut off keeps its time. */
   async #goTo(at: number): Promise<void> {
     const { tell, now } = this.#parts
-    const step = this.#steps[at] as Step
+    const step = this.#steps[at] as Step<Instance>
     const isResumed = this.#progress.phase === "shifting" && this.#progress.step === at
     if (!isResumed) await this.#save({ phase: "shifting", step: at, stepSinceMs: now() })
     await this.#route(step.shares)
@@ -210,14 +224,20 @@ export class RollOut {
   /** With all traffic on it: the version before it is drained, and the new one is watched. */
   async #finish(): Promise<ReleaseOutputs> {
     const { want, before, traffic, watch, hook, tell, now, signal } = this.#parts
-    const old = before?.live?.version === want.version ? undefined : before?.live
+    const isOther = before?.live?.version !== want.version
+    const old = isOther ? this.#sides.before : []
     const promotedMs = this.#progress.promotedMs ?? now()
     if (this.#progress.phase !== "watching") {
       await this.#save({ phase: "promoted", promotedMs })
-      await this.#route(allTo(want.instances, old?.instances ?? []))
-      const names = (old?.instances ?? []).map((each) => named(each, old?.version ?? "").name)
-      if (!((await traffic?.drained(names, ms(want.drain), signal)) ?? true))
-        tell(`requests to ${old?.version} were still open after ${String(want.drain)}`)
+      const idle = [...old, ...this.#sides.fresh]
+      await this.#route(allTo(this.#sides.after, idle))
+      if (!((await traffic?.drained(namesOf(idle), ms(want.drain), signal)) ?? true))
+        tell(`requests to ${before?.live?.version} were still open after ${String(want.drain)}`)
+      const stays = new Set(namesOf(this.#sides.after))
+      await traffic?.remove(
+        this.#progress.servers.filter((name) => !stays.has(name)),
+        signal,
+      )
     }
     if (want.watch !== undefined) {
       await this.#save({ phase: "watching" })
@@ -251,22 +271,17 @@ export class RollOut {
     await this.#save({ phase: "back", sentence })
     const live = before?.live
     tell(sentence)
-    if (live !== undefined) await this.#route(allTo(live.instances, want.instances))
-    const names = want.instances.map((each) => named(each, want.version).name)
-    if (live !== undefined) await traffic?.drained(names, ms(want.drain), signal)
-    await traffic?.remove(names, signal)
+    const { after, fresh } = this.#sides
+    if (live !== undefined) await this.#route(allTo(this.#sides.before, [...after, ...fresh]))
+    if (live !== undefined) await traffic?.drained(this.#progress.servers, ms(want.drain), signal)
+    await traffic?.remove(this.#progress.servers, signal)
     await hook(want.hooks?.rolledBack ?? [], signal)
     return rolledBack(want, before, sentence, now())
   }
 
-  async #route(shares: readonly InstanceShare[]): Promise<void> {
-    const { want, before, traffic, signal } = this.#parts
-    const versionOf = (each: InstanceAddress): string =>
-      want.instances.includes(each as never) ? want.version : (before?.live?.version ?? want.version)
-    await traffic?.route(
-      shares.map(({ instance, share }) => ({ instance: named(instance, versionOf(instance)), share })),
-      signal,
-    )
+  async #route(shares: readonly InstanceShare<Instance>[]): Promise<void> {
+    const { traffic, signal } = this.#parts
+    await traffic?.route(shares, signal)
   }
 
   async #save(more: Partial<Progress>): Promise<void> {
@@ -283,4 +298,8 @@ export class RollOut {
 /** A duration of the props in milliseconds. */
 export function ms(duration: number | string): number {
   return durationMs(duration as Duration)
+}
+
+function namesOf(instances: readonly Instance[]): readonly string[] {
+  return instances.map(({ name }) => name)
 }

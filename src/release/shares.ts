@@ -2,45 +2,55 @@ import type { InstanceAddress } from "../program/release-memory.ts"
 import type { ReleaseProps } from "../program/release-props.ts"
 
 /** A part of all traffic, from 0 to 1, for one instance. */
-export interface InstanceShare {
-  readonly instance: InstanceAddress
+export interface InstanceShare<I extends InstanceAddress = InstanceAddress> {
+  readonly instance: I
   readonly share: number
 }
 
 /** One step of a roll-out: how much of the traffic the new version gets, in words and by instance. */
-export interface Step {
+export interface Step<I extends InstanceAddress = InstanceAddress> {
   /** Share of the new version, from 0 to 1. */
   readonly share: number
   readonly words: string
-  readonly shares: readonly InstanceShare[]
+  readonly shares: readonly InstanceShare<I>[]
+}
+
+/** Who can get traffic while a version is brought up. */
+export interface Sides<I extends InstanceAddress> {
+  readonly before: readonly I[]
+  readonly after: readonly I[]
+  /** Copies of the version before it that were started with the new one: they get as much as it, while there is as much. */
+  readonly fresh: readonly I[]
 }
 
 /**
  * The steps of a roll-out. With shares each version's part is spread evenly over its instances; rolling moves one instance's part
  * after the other. Pure.
- * @example stepsOf({ steps: [5, 100] }, [old], [fresh]) // 5 % to fresh and 95 % to old, then all to fresh
+ * @example stepsOf({ steps: [5, 100] }, { before: [old], after: [new], fresh: [] }) // 5 % to new and 95 % to old, then all to new
  */
-export function stepsOf(
+export function stepsOf<I extends InstanceAddress>(
   { steps }: Pick<ReleaseProps, "steps">,
-  before: readonly InstanceAddress[],
-  after: readonly InstanceAddress[],
-): readonly Step[] {
+  sides: Sides<I>,
+): readonly Step<I>[] {
+  const { before, after } = sides
   if (after.length === 0) return []
-  if (before.length === 0) return [stepAt(1, before, after)]
+  if (before.length === 0) return [stepAt(1, sides)]
   if (steps === "rolling") return rolling(before, after)
-  return steps.map((percent) => stepAt(percent / 100, before, after))
+  return steps.map((percent) => stepAt(percent / 100, sides))
 }
 
-function stepAt(share: number, before: readonly InstanceAddress[], after: readonly InstanceAddress[]): Step {
+function stepAt<I extends InstanceAddress>(share: number, { before, after, fresh }: Sides<I>): Step<I> {
   const words = `${Math.round(share * 1000) / 10} %`
-  return { share, words, shares: [...spread(after, share), ...spread(before, 1 - share)] }
+  const beside = fresh.length === 0 ? 0 : Math.min(share, 1 - share)
+  const rest = Math.max(0, 1 - share - beside)
+  return { share, words, shares: [...spread(after, share), ...spread(fresh, beside), ...spread(before, rest)] }
 }
 
-function spread(instances: readonly InstanceAddress[], share: number): readonly InstanceShare[] {
+function spread<I extends InstanceAddress>(instances: readonly I[], share: number): readonly InstanceShare<I>[] {
   return instances.map((instance) => ({ instance, share: share / instances.length }))
 }
 
-function rolling(before: readonly InstanceAddress[], after: readonly InstanceAddress[]): readonly Step[] {
+function rolling<I extends InstanceAddress>(before: readonly I[], after: readonly I[]): readonly Step<I>[] {
   return after.map((_, at) => {
     const share = (at + 1) / after.length
     const done = after.slice(0, at + 1)
@@ -54,9 +64,9 @@ function rolling(before: readonly InstanceAddress[], after: readonly InstanceAdd
 }
 
 /** All traffic to one version, none to the others. */
-export function allTo(
-  instances: readonly InstanceAddress[],
-  others: readonly InstanceAddress[],
-): readonly InstanceShare[] {
+export function allTo<I extends InstanceAddress>(
+  instances: readonly I[],
+  others: readonly I[],
+): readonly InstanceShare<I>[] {
   return [...spread(instances, 1), ...others.map((instance) => ({ instance, share: 0 }))]
 }

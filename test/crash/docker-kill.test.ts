@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import type { Order } from "../fixtures/crash/child.ts"
 import { canStartEngines, DockerWorld, stopEngines } from "../live/docker-world.ts"
-import { runChild } from "../support/crash.ts"
+import { NOTHING_LEFT, planHere, runChild, runHere } from "../support/crash.ts"
 import { EngineProxy } from "../support/engine-proxy.ts"
 import { testFolder } from "../support/runs.ts"
 
@@ -64,10 +64,9 @@ describe.skipIf(!canStartEngines())("a Docker Engine, after SIGKILL", () => {
       volumes: [`${seed}-files`],
       images: [`${seed}/base:1`],
     })
-    const plan = await runChild({ ...orderOf(place, version), command: "plan" })
-    expect(plan.report, when).toMatchObject({ outcome: "unchanged", changes: [] })
-    const ended = await runChild({ ...orderOf(place, version), command: "destroy" })
-    expect(ended.report, when).toMatchObject({ exitCode: 0, errors: [] })
+    expect(await planHere(orderOf(place, version)), when).toEqual(NOTHING_LEFT)
+    const ended = await runHere({ ...orderOf(place, version), command: "destroy" })
+    expect(ended, when).toMatchObject({ exitCode: 0, errors: [] })
     expect(thereIs(seed), when).toEqual(nothing)
   }
 
@@ -92,7 +91,7 @@ describe.skipIf(!canStartEngines())("a Docker Engine, after SIGKILL", () => {
     const untouched = await lanes(async (killAt) => {
       const place = { folder: join(root, String(killAt)), seed: `j${killAt}`, socket: world.socket }
       mkdirSync(place.folder)
-      expect((await runChild(orderOf(place, 1))).report).toMatchObject({ exitCode: 0 })
+      expect(await runHere(orderOf(place, 1))).toMatchObject({ exitCode: 0 })
       const first = await runChild(orderOf(place, 2, killAt))
       if (first.signal === null) expect(first.report, first.stderr).toMatchObject({ exitCode: 0, errors: [] })
       await expectConverged(place, 2, `a kill at boundary ${killAt}`)
@@ -111,7 +110,7 @@ describe.skipIf(!canStartEngines())("a Docker Engine, after SIGKILL", () => {
         mkdirSync(folder)
         const place = { folder, seed: `w${version}x${killAt}`, socket: join(folder, "proxy.sock") }
         const proxy = await EngineProxy.start(place.socket, world.socket)
-        if (version === 2) expect((await runChild(orderOf(place, 1))).report).toMatchObject({ exitCode: 0 })
+        if (version === 2) expect(await runHere(orderOf(place, 1))).toMatchObject({ exitCode: 0 })
         let pid = 0
         let passed = 0
         let when = ""

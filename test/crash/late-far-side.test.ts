@@ -10,6 +10,7 @@ import type { LateOrder, LateReport } from "../fixtures/crash/late-child.ts"
 import { WANTED } from "../fixtures/crash/late-far-side.ts"
 import type { Faults } from "../fixtures/far-side/faults.ts"
 import { type FarSide, startFarSide } from "../fixtures/far-side/server.ts"
+import { COMPILED } from "../support/crash.ts"
 import { memoryFolder } from "../support/memory-folder.ts"
 
 // A kill at a boundary never shows it: a far side that acts after its client has died, that does not show yet what it
@@ -163,6 +164,7 @@ function runChild(
 ): Promise<readonly LateReport[]> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", CHILD, JSON.stringify(order)], {
+      env: { ...process.env, ...COMPILED },
       stdio: ["ignore", "pipe", "inherit"],
     })
     const ended = new AbortController()

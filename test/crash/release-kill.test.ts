@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest"
 import type { Order } from "../fixtures/crash/child.ts"
 import { canStartHaproxy, stopHaproxies } from "../live/haproxy-world.ts"
 import { RELEASE_MODULE, ReleaseWorld } from "../live/release-world.ts"
-import { runChild } from "../support/crash.ts"
+import { planHere, runChild, runHere } from "../support/crash.ts"
 
 const KILLS = 12
 /** So few requests prove a healthy version that a test need not wait for minutes. */
@@ -32,7 +32,7 @@ describe.skipIf(!canStartHaproxy())("a release that is killed", () => {
         killAt,
       }
     }
-    expect((await runChild(orderOf("0"))).report).toMatchObject({ exitCode: 0 })
+    expect(await runHere(orderOf("0"))).toMatchObject({ exitCode: 0 })
     const prober = world.probe()
     const whole = (await runChild(orderOf("1"))).report
     expect(whole).toMatchObject({ exitCode: 0, errors: [] })
@@ -51,7 +51,7 @@ describe.skipIf(!canStartHaproxy())("a release that is killed", () => {
       if (probed.failed.length > 0) lost.push(`${when}: ${probed.failed.join("; ")}`)
       expect(await world.answersNow(), when).toEqual([version])
       expect(await world.weights(), when).toEqual({ [`${Number(version) - 1}.web0`]: 0, [`${version}.web0`]: 1 })
-      expect((await runChild({ ...orderOf(version), command: "plan" })).report, when).toMatchObject({ changes: [] })
+      expect((await planHere(orderOf(version))).changes, when).toEqual([])
     }
     expect(killed).toBeGreaterThan(KILLS - 3)
     expect(lost.length, lost.join("\n")).toBeLessThanOrEqual(2)
@@ -71,7 +71,7 @@ describe.skipIf(!canStartHaproxy())("a release that is killed", () => {
         killAt,
       }
     }
-    expect((await runChild(orderOf("1"))).report).toMatchObject({ exitCode: 0 })
+    expect(await runHere(orderOf("1"))).toMatchObject({ exitCode: 0 })
     world.probe()
     const whole = (await runChild(orderOf("2", 0.6))).report
     expect(whole).toMatchObject({ exitCode: 3, errors: [{ code: "RELEASE_ROLLED_BACK" }] })
@@ -85,7 +85,7 @@ describe.skipIf(!canStartHaproxy())("a release that is killed", () => {
       expect(await world.answersNow()).toEqual(["1"])
       expect(await world.weights()).toEqual({ "1.web0": 1 })
     }
-    expect((await runChild(orderOf("1"))).report).toMatchObject({ exitCode: 0, errors: [] })
-    expect((await runChild({ ...orderOf("1"), command: "plan" })).report).toMatchObject({ changes: [] })
+    expect(await runHere(orderOf("1"))).toMatchObject({ exitCode: 0, errors: [] })
+    expect((await planHere(orderOf("1"))).changes).toEqual([])
   })
 })

@@ -6,7 +6,7 @@ import { editState } from "../../src/run/state-edit.ts"
 import { settleIntent } from "../../src/run/state-settle.ts"
 import type { Order } from "../fixtures/crash/child.ts"
 import { type FarSide, startFarSide } from "../fixtures/far-side/server.ts"
-import { runChild } from "../support/crash.ts"
+import { NOTHING_LEFT, planHere, runChild, runHere } from "../support/crash.ts"
 import { testFolder } from "../support/runs.ts"
 import { world } from "../support/world.ts"
 
@@ -51,10 +51,7 @@ test.each([1, 2] as const)(
         const place = { folder: join(root, String(killAt)), seed: `v${version}-${killAt}` }
         mkdirSync(place.folder)
         if (version === 2)
-          expect((await runChild(orderOf(place, 1, 0))).report, "the first version").toMatchObject({
-            exitCode: 0,
-            errors: [],
-          })
+          expect(await runHere(orderOf(place, 1, 0)), "the first version").toMatchObject({ exitCode: 0, errors: [] })
         if (!(await killAndRecover(place, version, killAt))) untouched = killAt
       }
     }
@@ -70,8 +67,7 @@ async function killAndRecover(place: Place, version: 1 | 2, killAt: number): Pro
   else expect(first.signal).toBe("SIGKILL")
   await recover(place, version, killAt)
   expectWorld(place, version, `after a kill at boundary ${killAt}`)
-  const again = await runChild({ ...orderOf(place, version, 0), command: "plan" })
-  expect(again.report, again.stderr).toMatchObject({ outcome: "unchanged", changes: [] })
+  expect(await planHere(orderOf(place, version, 0))).toEqual(NOTHING_LEFT)
   return first.signal !== null
 }
 

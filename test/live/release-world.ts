@@ -22,7 +22,7 @@ export class ReleaseWorld {
   }
 
   static async start(): Promise<ReleaseWorld> {
-    return new ReleaseWorld(await HaproxyWorld.start(), testFolder(), await freePort(2)) // a port for each slot
+    return new ReleaseWorld(await HaproxyWorld.start(), testFolder(), await freePort(3)) // a port for each slot
   }
 
   async end(): Promise<void> {

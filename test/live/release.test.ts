@@ -114,6 +114,30 @@ describe.skipIf(!canStartHaproxy())("a release behind HAProxy", () => {
     expect((await at.fettle(["destroy", "--yes"])).code).toBe(0)
   })
 
+  test("one that starts cold is compared with fresh copies of the version before it, which go with its end", {
+    timeout: 240_000,
+  }, async () => {
+    const runs = runsIn(world.folder)
+    const of = (version: string, baseline: "current" | "fresh"): Program =>
+      build(world.optionsOf(version, { cold: 40, more: { steps: [30, 100], worstRatio: 3, baseline } }))
+    expect(failed(await runs.apply(of("1", "fresh")))).toEqual([])
+    for (let at = 0; at < 50; at += 1) await fetch(world.proxy.url) // it is warm
+    world.probe()
+    const alone = await runs.apply(of("1.1", "current"))
+    expect(failed(alone)).toEqual([expect.stringMatching(/^RELEASE_ROLLED_BACK: .* 30 %: \d+ errors in/)])
+
+    const beside = runs.apply(of("2", "fresh"))
+    await expect.poll(() => world.weights(), { timeout: 60_000 }).toMatchObject({ "1_fresh.web0": expect.any(Number) })
+    const run = await beside
+    expect(failed(run), told(run).join("\n")).toEqual([])
+    expect(await world.answersNow()).toEqual(["2"])
+    expect(Object.keys(await world.weights()).sort()).toEqual(["1.web0", "2.web0"])
+    expect(run.events.filter((each) => each.type === "node.finished" && each.address.includes("+fresh"))).not.toEqual(
+      [],
+    )
+    expect((await runs.plan(of("2", "fresh"))).plan?.changes).toEqual([])
+  })
+
   test("one that burns its error budget with all traffic on it goes back, also where its watch was cut off", {
     timeout: 240_000,
   }, async () => {

@@ -1,8 +1,15 @@
 import { spawn } from "node:child_process"
-import { fileURLToPath } from "node:url"
+import { fileURLToPath, pathToFileURL } from "node:url"
+import type { Program } from "../../src/program/program.ts"
 import type { Order, Report } from "../fixtures/crash/child.ts"
+import { changesOf, runsIn } from "./runs.ts"
 
 const CHILD = fileURLToPath(new URL("../fixtures/crash/child.ts", import.meta.url))
+
+/** Compiled code is kept from process to process: hundreds of starts would be slow without it. */
+export const COMPILED = {
+  NODE_COMPILE_CACHE: fileURLToPath(new URL("../../node_modules/.cache/tests", import.meta.url)),
+}
 
 export interface Ended {
   readonly signal: string | null
@@ -18,7 +25,7 @@ export function runChild(
 ): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", CHILD, JSON.stringify(order)], {
-      env: { ...process.env, ...env },
+      env: { ...process.env, ...COMPILED, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     })
     onStart(child.pid ?? 0)
@@ -35,3 +42,37 @@ function reportIn(stdout: string): Report | undefined {
   const line = stdout.trim().split("\n").at(-1)
   return line?.startsWith("{") ? (JSON.parse(line) as Report) : undefined
 }
+
+/**
+ * Runs an order in this process, which must not be killed: what comes before a kill and after the run that mends it. It begins with
+ * nothing but what is on the disk, as any other process would.
+ */
+export async function runHere({ command, module, options, folder }: Order): Promise<Omit<Report, "boundaries">> {
+  const { default: build } = (await import(pathToFileURL(module).href)) as {
+    readonly default: (options: Record<string, unknown>, mortal: (connection: unknown) => unknown) => Program
+  }
+  const runs = runsIn(folder)
+  const program = build(options, (connection) => connection)
+  const run = await (command === "plan"
+    ? runs.plan(program)
+    : runs.apply(program, command === "destroy" ? { destroy: true } : {}))
+  const errors = [
+    ...(run.applied?.outcomes ?? []).flatMap((each) => each.error ?? []),
+    ...(run.error ? [run.error] : []),
+  ]
+  return {
+    outcome: run.outcome,
+    exitCode: run.exitCode,
+    changes: changesOf(run),
+    errors: errors.map(({ code, address, fact }) => ({ code, address, fact })),
+  }
+}
+
+/** What an order would still change. */
+export async function planHere(order: Order): Promise<Pick<Report, "outcome" | "changes" | "errors">> {
+  const { outcome, changes, errors } = await runHere({ ...order, command: "plan" })
+  return { outcome, changes, errors }
+}
+
+/** What `planHere` gives where nothing is left to change. */
+export const NOTHING_LEFT = { outcome: "unchanged", changes: [], errors: [] }
