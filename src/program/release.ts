@@ -7,7 +7,7 @@ import type { Probe, Verdict } from "./check.ts"
 import { type Node, NodeHandle } from "./declaration.ts"
 import { type Input, isPlain, type Output } from "./output.ts"
 import { here, type LazyPlace } from "./place.ts"
-import { refuseElsewhere } from "./probe-place.ts"
+import { refuseElsewhere, refuseHere } from "./probe-place.ts"
 import { fixProps } from "./props.ts"
 import { NO_MEMORY, type ReleaseMemory, slotFor } from "./release-memory.ts"
 import { releaseProps } from "./release-props.ts"
@@ -213,9 +213,15 @@ function checksOf(
   if (!isPlain(given))
     throw new FettleError("PROPS_INVALID", `${address}: checks gave ${shown(given)} in place of an object`, { place })
   const entries = Object.entries(given as Readonly<Record<string, ReleaseCheck>>).map(([name, check]) => {
-    if (!isPlain(check) || typeof (check as Probe).probe === "string") return [name, { probe: check }] as const
+    if (!isPlain(check) || typeof (check as Probe).probe === "string") {
+      refuseHere(check, `${address}: ${name}`, place)
+      return [name, { probe: check }] as const
+    }
     const { on, ...rest } = check as Exclude<ReleaseCheck, Probe>
-    if (on === undefined) return [name, rest] as const
+    if (on === undefined) {
+      refuseHere(rest.probe, `${address}: ${name}`, place)
+      return [name, rest] as const
+    }
     refuseElsewhere(rest.probe, on, `${address}: ${name}`, place)
     if (!reaches.includes(on)) reaches.push(on)
     return [name, { ...rest, on: on.name }] as const

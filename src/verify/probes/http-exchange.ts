@@ -2,8 +2,9 @@ import type { IncomingMessage } from "node:http"
 import { performance } from "node:perf_hooks"
 import type { PeerCertificate, TLSSocket } from "node:tls"
 import type { ProbeSettings } from "../../program/probe-settings.ts"
-import type { Question } from "../answer.ts"
+import type { Question as Whole } from "../answer.ts"
 
+type Question = Pick<Whole, "signal" | "at">
 type Settings = ProbeSettings<"http">
 
 /** One answer of a server. */
