@@ -4,7 +4,8 @@ import type { ReleaseOutputs, ReleaseProps } from "../program/release-props.ts"
 import type { Json, Write } from "../provider.ts"
 import { askCheck } from "../verify/check.ts"
 import type { LocalTools } from "../verify/tools.ts"
-import { CountedJudging } from "./counted-judging.ts"
+import { CountedJudging, sourceOf } from "./counted-judging.ts"
+import { type CountSource, trafficCounts } from "./counting.ts"
 import { broughtBack } from "./outcome.ts"
 import { type Progress, progressIn } from "./progress.ts"
 import { type Checked, ms, named, RollOut } from "./roll-out.ts"
@@ -35,7 +36,10 @@ export async function carryOut(
     progress,
     traffic,
     judging,
-    watch: (promotedMs, signal) => watchBudget({ want, traffic, promotedMs, now: Date.now, tell: call.log }, signal),
+    watch: (promotedMs, signal) => {
+      const source = watched(want, traffic, call)
+      return watchBudget({ want, source, promotedMs, now: Date.now, tell: call.log }, signal)
+    },
     ask: () => askAll(want, tools, call),
     hook: (commands, signal) => runHooks(commands, tools, call, signal),
     tell: (text) => call.log(text),
@@ -48,6 +52,14 @@ export async function carryOut(
   } finally {
     judging.end()
   }
+}
+
+/** What counts a version that has all traffic: who sends it, or where its first metric comes from. */
+function watched(want: ReleaseProps, traffic: Traffic | undefined, call: Call): CountSource | undefined {
+  const sides = { candidate: want, baseline: want }
+  if (traffic !== undefined) return trafficCounts(traffic, sides)
+  const [first] = Object.entries(want.metrics ?? {})
+  return first === undefined ? undefined : sourceOf(...first, sides, traffic, call)
 }
 
 /** Another version was on its way when its run was cut off, and is no longer declared: it gets no traffic any more. */

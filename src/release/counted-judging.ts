@@ -2,9 +2,18 @@ import type { Traffic } from "../connect/traffic.ts"
 import { FettleError } from "../errors.ts"
 import type { ReleaseOutputs, ReleaseProps } from "../program/release-props.ts"
 import type { Json, Write } from "../provider.ts"
-import { between, type Counted, type CountSource, trafficCounts } from "./counting.ts"
+import { openSettings } from "../verify/open-settings.ts"
+import {
+  between,
+  type Counted,
+  type CountSource,
+  readOrMissing,
+  trafficCounts,
+  type VersionInstances,
+} from "./counting.ts"
 import { Probing } from "./probing.ts"
 import type { Progress } from "./progress.ts"
+import { PrometheusCounts, type PrometheusSource } from "./prometheus-counts.ts"
 import { type Judged, type Judging, ms } from "./roll-out.ts"
 import { Judge, type JudgeSettings, type JudgeState } from "./verdict/judge.ts"
 
@@ -53,11 +62,11 @@ export class CountedJudging implements Judging {
   ): Promise<CountedJudging> {
     const sources = new Map<string, CountSource>()
     const probings = new Map<string, Probing>()
-    const metrics = want.metrics ?? USUAL
+    const metrics = want.metrics ?? (traffic === undefined ? {} : USUAL)
     const live = before?.live
-    if (traffic !== undefined && live !== undefined)
+    if (live !== undefined)
       for (const [name, metric] of Object.entries(metrics)) {
-        sources.set(name, sourceOf(name, metric, want, live, traffic))
+        sources.set(name, sourceOf(name, metric, { candidate: want, baseline: live }, traffic, call))
         if (metric.probes !== undefined)
           probings.set(name, new Probing(metric.probes, { candidate: want, baseline: live }))
       }
@@ -95,6 +104,7 @@ export class CountedJudging implements Judging {
     if (last !== undefined && atMs - last.atMs < this.#leastMs) return // a step has just begun: it goes into the next interval
     const probing = this.#probings.get(name)
     const now = await readOrMissing(source, signal)
+    if (now.held === true && last !== undefined) return
     this.#last.set(name, { ...now, atMs })
     const candidate = between(last?.candidate, now.candidate)
     const baseline = between(last?.baseline, now.baseline)
@@ -113,32 +123,29 @@ export class CountedJudging implements Judging {
   }
 }
 
-async function readOrMissing(
-  source: CountSource,
-  signal: AbortSignal,
-): Promise<{ readonly candidate: Counted; readonly baseline: Counted }> {
-  try {
-    return await source.read(signal)
-  } catch (thrown) {
-    if (signal.aborted) throw thrown
-    const missing = thrown instanceof FettleError ? thrown.fact : String(thrown)
-    return { candidate: { missing }, baseline: { missing } }
-  }
-}
-
-function sourceOf(
+/** @throws FettleError `PROPS_INVALID` where who sends the traffic should count, and nobody is named who does */
+export function sourceOf(
   name: string,
   { source }: Metric,
-  want: ReleaseProps,
-  live: NonNullable<ReleaseOutputs["live"]>,
-  traffic: Traffic,
+  sides: { readonly candidate: VersionInstances; readonly baseline: VersionInstances },
+  traffic: Traffic | undefined,
+  call: Pick<Call, "reveal" | "secret" | "hide">,
 ): CountSource {
-  const { from, counts, slowerThanMs } = source as { from: string; counts?: unknown; slowerThanMs?: unknown }
-  const sides = { candidate: want, baseline: live }
-  if (from === "traffic" && counts === "errors") return trafficCounts(traffic, sides)
-  if (from === "traffic" && counts === "slow" && typeof slowerThanMs === "number")
-    return trafficCounts(traffic, sides, slowerThanMs)
-  throw new FettleError("PROPS_INVALID", `metrics.${name}: there is no source ${JSON.stringify(from)}`)
+  if (source.from === "prometheus") {
+    const { settings, hide } = openSettings(
+      source,
+      (secret) => call.reveal(secret),
+      (secret, value) => call.secret(secret, value),
+    )
+    return new PrometheusCounts(settings as PrometheusSource, sides, {
+      hide: (text) => hide(call.hide?.(text) ?? text),
+    })
+  }
+  if (traffic !== undefined)
+    return trafficCounts(traffic, sides, source.counts === "slow" ? source.slowerThanMs : undefined)
+  throw new FettleError("PROPS_INVALID", `metrics.${name} comes from who sends the traffic, and nobody does`, {
+    next: "give the release `traffic`, or counts from elsewhere",
+  })
 }
 
 function settingsOf(want: ReleaseProps, metrics: Readonly<Record<string, Metric>>): JudgeSettings {
@@ -159,5 +166,5 @@ function settingsOf(want: ReleaseProps, metrics: Readonly<Record<string, Metric>
 
 /** Caches and compilers warm up: at first, answers may be as slow as they like. */
 function isSlowness(source: Metric["source"]): boolean {
-  return source.counts === "slow"
+  return source.from === "traffic" && source.counts === "slow"
 }

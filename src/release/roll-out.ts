@@ -5,7 +5,7 @@ import type { InstanceAddress } from "../program/release-memory.ts"
 import type { ReleaseOutputs, ReleaseProps } from "../program/release-props.ts"
 import { held, promoted, rolledBack } from "./outcome.ts"
 import type { Progress } from "./progress.ts"
-import { allTo, type InstanceShare, type Step, stepsOf } from "./shares.ts"
+import { allTo, BESIDE, type InstanceShare, type Step, stepsOf } from "./shares.ts"
 
 /** What the checks of a release say together. */
 export interface Checked {
@@ -65,9 +65,10 @@ export class RollOut {
   #progress: Progress
 
   constructor(parts: RollOutParts) {
-    const { want, before, progress, now } = parts
+    const { want, before, progress, now, traffic, judging } = parts
     this.#parts = parts
-    this.#steps = stepsOf(want, before?.live?.instances ?? [], want.instances)
+    const isBeside = traffic === undefined && judging.counts
+    this.#steps = isBeside ? BESIDE : stepsOf(want, before?.live?.instances ?? [], want.instances)
     this.#progress = progress ?? {
       version: want.version,
       ...(before?.live === undefined ? {} : { from: before.live.version }),
@@ -119,7 +120,8 @@ export class RollOut {
     const isResumed = this.#progress.phase === "shifting" && this.#progress.step === at
     if (!isResumed) await this.#save({ phase: "shifting", step: at, stepSinceMs: now() })
     await this.#route(step.shares)
-    tell(`${isResumed ? "goes on with" : "sends"} ${step.words} of the traffic to ${this.#parts.want.version}`)
+    if (this.#steps === BESIDE) tell(`${this.#parts.want.version} has ${step.words} of the traffic, as others send it`)
+    else tell(`${isResumed ? "goes on with" : "sends"} ${step.words} of the traffic to ${this.#parts.want.version}`)
   }
 
   /** At one step: its checks, then counts until its time is over. */

@@ -31,6 +31,15 @@ export function stepsOf(
   return steps.map((percent) => stepAt(percent / 100, before, after))
 }
 
+/**
+ * The steps where nobody that we know sends the traffic: both versions stand beside each other and get what they get, until the new one
+ * is proven. Pure.
+ */
+export const BESIDE: readonly Step[] = [
+  { share: 0, words: "its own part", shares: [] },
+  { share: 1, words: "all", shares: [] },
+]
+
 function stepAt(share: number, before: readonly InstanceAddress[], after: readonly InstanceAddress[]): Step {
   const words = `${Math.round(share * 1000) / 10} %`
   return { share, words, shares: [...spread(after, share), ...spread(before, 1 - share)] }
