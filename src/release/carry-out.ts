@@ -2,6 +2,7 @@ import type { Traffic } from "../connect/traffic.ts"
 import { FettleError } from "../errors.ts"
 import type { ReleaseOutputs, ReleaseProps } from "../program/release-props.ts"
 import type { Json, Write } from "../provider.ts"
+import type { Before } from "../verify/answer.ts"
 import { askCheck } from "../verify/check.ts"
 import type { LocalTools } from "../verify/tools.ts"
 import { CountedJudging, sourceOf } from "./counted-judging.ts"
@@ -40,7 +41,7 @@ export async function carryOut(
       const source = watched(want, traffic, call)
       return watchBudget({ want, source, promotedMs, now: Date.now, tell: call.log }, signal)
     },
-    ask: () => askAll(want, tools, call),
+    ask: (beforeOf) => askAll(want, beforeOf, tools, call),
     hook: (commands, signal) => runHooks(commands, tools, call, signal),
     tell: (text) => call.log(text),
     save: (each) => call.progress(each as Json),
@@ -134,17 +135,34 @@ function routes(
 }
 
 /** All checks at once; a "no" of one is a "no" of all. */
-async function askAll({ checks }: ReleaseProps, tools: LocalTools, call: Call): Promise<Checked> {
+async function askAll(
+  { checks }: ReleaseProps,
+  beforeOf: (name: string) => Before,
+  tools: LocalTools,
+  call: Call,
+): Promise<Checked> {
   const answers = await Promise.all(
     Object.entries(checks).map(async ([name, check]) => {
-      const { verdict, evidence } = await askCheck(check, { ...call, connection: tools })
+      const { verdict, evidence, measured } = await askCheck(check, { ...call, connection: tools }, beforeOf(name))
       call.log(`${name}: ${verdict}: ${evidence}`)
-      return { name, verdict, evidence }
+      return { name, verdict, evidence, measured }
     }),
   )
+  const measured = Object.fromEntries(
+    answers.flatMap((each) =>
+      each.verdict === "yes" && each.measured !== undefined && isCompared(checks[each.name]?.probe)
+        ? [[each.name, each.measured]]
+        : [],
+    ),
+  )
   const worst = answers.find(({ verdict }) => verdict === "no") ?? answers.find(({ verdict }) => verdict !== "yes")
-  if (worst !== undefined) return { verdict: worst.verdict, evidence: `${worst.name}: ${worst.evidence}` }
-  return { verdict: "yes", evidence: "" }
+  if (worst !== undefined) return { verdict: worst.verdict, evidence: `${worst.name}: ${worst.evidence}`, measured }
+  return { verdict: "yes", evidence: "", measured }
+}
+
+/** Whether it is worth to be remembered what it measures. */
+function isCompared(probe: unknown): boolean {
+  return Object(probe).against !== undefined
 }
 
 /** @throws FettleError where one of them fails */

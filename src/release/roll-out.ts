@@ -3,6 +3,7 @@ import { type Duration, durationMs } from "../policies/duration.ts"
 import { sleep } from "../policies/timer.ts"
 import type { InstanceAddress } from "../program/release-memory.ts"
 import type { ReleaseOutputs, ReleaseProps } from "../program/release-props.ts"
+import type { Before, Measured } from "../verify/answer.ts"
 import { held, promoted, rolledBack } from "./outcome.ts"
 import type { Progress } from "./progress.ts"
 import { allTo, BESIDE, type InstanceShare, type Step, stepsOf } from "./shares.ts"
@@ -11,6 +12,8 @@ import { allTo, BESIDE, type InstanceShare, type Step, stepsOf } from "./shares.
 export interface Checked {
   readonly verdict: "yes" | "no" | "inconclusive"
   readonly evidence: string
+  /** What each of them measured. */
+  readonly measured: Readonly<Record<string, Measured>>
 }
 
 /** What the counts of a release say so far. */
@@ -38,7 +41,8 @@ export interface RollOutParts {
   readonly judging: Judging
   /** Watches with all traffic on the new version: why it is to go back, or undefined at the end of its time. */
   watch(promotedMs: number, signal: AbortSignal): Promise<string | undefined>
-  ask(signal: AbortSignal): Promise<Checked>
+  /** Puts its questions. `before` is of each by its name: when the release began, and what was measured before any traffic. */
+  ask(before: (name: string) => Before, signal: AbortSignal): Promise<Checked>
   hook(commands: readonly (readonly string[])[], signal: AbortSignal): Promise<void>
   tell(text: string): void
   /** Writes down how far it has come, before it goes on. */
@@ -187,7 +191,10 @@ export class RollOut {
 
   async #checked(when: string): Promise<ReleaseOutputs | undefined> {
     const { want, before, ask, signal } = this.#parts
-    const { verdict, evidence } = await ask(signal)
+    const isNow = this.#progress.phase === "before"
+    const { startedMs, measured: known = {} } = this.#progress
+    const { verdict, evidence, measured } = await ask((name) => ({ startedMs, isNow, measured: known[name] }), signal)
+    if (isNow) await this.#save({ measured }) // what is measured from here on is compared with it, by a later run, too
     if (verdict === "yes") return undefined
     const sentence = `${verdict === "no" ? "Rolled back" : "Not decided"} ${when}: ${evidence}`
     if (verdict === "no" || want.onInconclusive === "rollback") return this.#back(sentence)
