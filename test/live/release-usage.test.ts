@@ -29,7 +29,7 @@ describe.skipIf(process.platform !== "linux")("a release that compares what it u
     const grown = await runs.apply(build(optionsOf("3", GROWS)))
     expect(failed(grown)).toEqual([
       expect.stringMatching(
-        /^RELEASE_ROLLED_BACK: .*memory: process \d+: .*times the \d+ before, expected at most 2 times/,
+        /^RELEASE_ROLLED_BACK: .*memory: process .* times the \d+ before, expected at most 2 times/,
       ),
     ])
   })
@@ -43,14 +43,13 @@ describe.skipIf(process.platform !== "linux")("a release that compares what it u
     expect(whole).toMatchObject({ exitCode: 3, errors: [{ code: "RELEASE_ROLLED_BACK" }] })
     const boundaries = whole?.boundaries ?? 0
     let wentOn = 0
-    for (let back = 1; back <= 6; back += 1) {
-      const version = String(back + 2)
+    for (const back of [7, 9, 11, 13, 15]) {
+      const version = String(back)
       const killed = await runChild(orderOf(version, boundaries - back))
       const again = (await runChild(orderOf(version))).report
-      console.log(back, boundaries, killed.signal, JSON.stringify(again?.errors))
       expect(again?.errors[0]?.code).toMatch(/^RELEASE_(ROLLED_BACK|REFUSED)$/)
       if (killed.signal === "SIGKILL" && again?.errors[0]?.code === "RELEASE_ROLLED_BACK") wentOn += 1
     }
-    expect(wentOn).toBeGreaterThan(0)
+    expect(wentOn).toBeGreaterThan(1)
   })
 })
