@@ -21,6 +21,7 @@ export { type Program, program } from "./program/program.ts"
 export {
   type Instance,
   type ReleaseCheck,
+  type ReleaseMetric,
   type ReleaseOptions,
   release,
   type VersionPlace,

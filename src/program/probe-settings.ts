@@ -150,6 +150,7 @@ export const askedThrough: { readonly [N in ProbeName]?: readonly string[] } = {
   sql: ["host"],
   process: ["host"],
   container: ["docker"],
+  prometheus: ["host"],
 }
 
 /** Probes that can be asked on a connection alone. */

@@ -20,30 +20,25 @@ const steps = z
 
 const probability = z.number().gt(0).lt(0.5)
 
-/** What is wrong with a source that means to be Prometheus: of several sorts, no other message would say it. */
-function prometheusFault(input: unknown): string | undefined {
-  const { from, requests, bad } = Object(input)
-  if (from !== "prometheus") return undefined
-  return counters.safeParse(requests).error?.issues[0]?.message ?? counters.safeParse(bad).error?.issues[0]?.message
-}
-
 /** A query for counters of one version. */
 const counters = promql.refine((query) => /\{\{(version|instances)\}\}/.test(query), {
   error: "a query for counts must hold {{version}} or {{instances}}: else both versions would have the same",
 })
 
-const source = z.union(
-  [
+const source = z.discriminatedUnion("from", [
+  z.discriminatedUnion("counts", [
     z.strictObject({ from: z.literal("traffic"), counts: z.literal("errors") }),
     z.strictObject({ from: z.literal("traffic"), counts: z.literal("slow"), slowerThanMs: z.number().positive() }),
-    z.strictObject({ from: z.literal("prometheus"), ...prometheusServer, requests: counters, bad: counters }),
-  ],
-  {
-    error: (issue) =>
-      prometheusFault(issue.input) ??
-      'expected { from: "traffic", counts: "errors" }, { from: "traffic", counts: "slow", slowerThanMs } or { from: "prometheus", url, requests, bad }',
-  },
-)
+  ]),
+  z.strictObject({
+    from: z.literal("prometheus"),
+    ...prometheusServer,
+    /** Name of the connection that it is asked through. */
+    on: z.string().optional(),
+    requests: counters,
+    bad: counters,
+  }),
+])
 
 /** One thing that is counted: requests, and the bad ones among them. */
 const metric = z.strictObject({

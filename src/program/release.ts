@@ -45,10 +45,23 @@ export type ReleaseCheck =
     }
 
 type Given = z.input<typeof releaseProps>
+type GivenMetric = NonNullable<Given["metrics"]>[string]
+type GivenSource = GivenMetric["source"]
+
+/** Where counts come from. A Prometheus server may be asked from a host: `on`. */
+type MetricSource =
+  | Extract<GivenSource, { readonly from: "traffic" }>
+  | (Omit<Extract<GivenSource, { readonly from: "prometheus" }>, "on"> & { readonly on?: Connection })
+
+/** One thing that is counted and compared: requests, and the bad ones among them. */
+export type ReleaseMetric = Omit<GivenMetric, "source"> & { readonly source: MetricSource }
 
 /** How a release goes. */
 export interface ReleaseOptions
-  extends Omit<Given, "version" | "slot" | "back" | "instances" | "traffic" | "checks" | "hooks" | "steps"> {
+  extends Omit<
+    Given,
+    "version" | "slot" | "back" | "instances" | "traffic" | "checks" | "hooks" | "steps" | "metrics"
+  > {
   /** The version that is to get all traffic: a tag, a commit, a date. Another text is another release. */
   readonly version: string
   /** Declares one version: everything that runs it. Gives its running copies. */
@@ -57,6 +70,11 @@ export interface ReleaseOptions
   readonly steps?: readonly number[] | "rolling"
   /** Who sends the traffic. Without it a version gets all of it as soon as it runs, and is only checked. */
   readonly traffic?: { readonly on: Connection; readonly backend: string }
+  /**
+   * What is counted and compared. Default: errors, as who sends the traffic counts them.
+   * @example { errors: { source: { from: "prometheus", url, requests: 'requests_total{version="{{version}}"}', bad: … } } }
+   */
+  readonly metrics?: Readonly<Record<string, ReleaseMetric>>
   /** Questions to the new version, asked before it gets any traffic and again at each step. */
   readonly checks?: (instances: readonly Instance[]) => Readonly<Record<string, ReleaseCheck>>
   /** Commands at its turning points; `before` must end well. */
@@ -94,12 +112,13 @@ export function release(name: string, options: ReleaseOptions): ReleaseNode {
       next: 'release(name, { version: "1.4.2", run: ({ version, slot }) => [{ name, address, port }] })',
     })
   const address = nodeAddress(scope, shape, name, place)
-  const { run, checks, traffic, after, version: _version, ...rest } = options
+  const { run, checks, traffic, after, metrics, version: _version, ...rest } = options
   const memory = scope.releases.get(address) ?? NO_MEMORY
   const reaches: Connection[] = []
   const built = memory.backTo === undefined ? declared(scope, name, address, options, place) : back(memory, address)
   if (traffic !== undefined) useConnection(scope, traffic.on, place)
   const asked = built.isBack ? {} : checksOf(checks?.(built.instances) ?? {}, reaches, address, place)
+  const counted = metricsOf(metrics, reaches, address, place)
   for (const each of reaches) useConnection(scope, each, place)
   const raw = {
     ...rest,
@@ -108,6 +127,7 @@ export function release(name: string, options: ReleaseOptions): ReleaseNode {
     ...(built.isBack ? { back: true } : {}),
     instances: built.instances,
     checks: asked,
+    ...(counted === undefined ? {} : { metrics: counted }),
     ...(traffic === undefined ? {} : { traffic: { on: traffic.on.name, backend: traffic.backend } }),
   }
   const { props, needs, complete } = fixProps(shape, raw, address, place)
@@ -225,6 +245,24 @@ function checksOf(
     refuseElsewhere(rest.probe, on, `${address}: ${name}`, place)
     if (!reaches.includes(on)) reaches.push(on)
     return [name, { ...rest, on: on.name }] as const
+  })
+  return Object.fromEntries(entries)
+}
+
+/** @param reaches gets the connections that counts are asked through */
+function metricsOf(
+  given: ReleaseOptions["metrics"],
+  reaches: Connection[],
+  address: Address,
+  place: LazyPlace,
+): unknown {
+  if (!isPlain(given)) return given
+  const entries = Object.entries(given as Readonly<Record<string, ReleaseMetric>>).map(([name, metric]) => {
+    const on = Object(metric?.source).on as Connection | undefined
+    if (on === undefined) return [name, metric] as const
+    refuseElsewhere({ probe: "prometheus" }, on, `${address}: metrics.${name}`, place)
+    if (!reaches.includes(on)) reaches.push(on)
+    return [name, { ...metric, source: { ...metric.source, on: on.name } }] as const
   })
   return Object.fromEntries(entries)
 }

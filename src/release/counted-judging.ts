@@ -1,3 +1,4 @@
+import { hostOf } from "../connect/host/driver.ts"
 import type { Traffic } from "../connect/traffic.ts"
 import { FettleError } from "../errors.ts"
 import type { ReleaseOutputs, ReleaseProps } from "../program/release-props.ts"
@@ -13,7 +14,7 @@ import {
 } from "./counting.ts"
 import { Probing } from "./probing.ts"
 import type { Progress } from "./progress.ts"
-import { PrometheusCounts, type PrometheusSource } from "./prometheus-counts.ts"
+import { PrometheusCounts, type PrometheusCountsParts, type PrometheusSource } from "./prometheus-counts.ts"
 import { type Judged, type Judging, ms } from "./roll-out.ts"
 import { Judge, type JudgeSettings, type JudgeState } from "./verdict/judge.ts"
 
@@ -129,7 +130,7 @@ export function sourceOf(
   { source }: Metric,
   sides: { readonly candidate: VersionInstances; readonly baseline: VersionInstances },
   traffic: Traffic | undefined,
-  call: Pick<Call, "reveal" | "secret" | "hide">,
+  call: Pick<Call, "reveal" | "secret" | "hide" | "reach">,
 ): CountSource {
   if (source.from === "prometheus") {
     const { settings, hide } = openSettings(
@@ -139,6 +140,7 @@ export function sourceOf(
     )
     return new PrometheusCounts(settings as PrometheusSource, sides, {
       hide: (text) => hide(call.hide?.(text) ?? text),
+      dial: source.on === undefined ? undefined : dialOn(source.on, call),
     })
   }
   if (traffic !== undefined)
@@ -146,6 +148,16 @@ export function sourceOf(
   throw new FettleError("PROPS_INVALID", `metrics.${name} comes from who sends the traffic, and nobody does`, {
     next: "give the release `traffic`, or counts from elsewhere",
   })
+}
+
+/** Connects from a host. @throws FettleError `CONNECTION_WRONG` for what is none */
+function dialOn(name: string, call: Pick<Call, "reach">): NonNullable<PrometheusCountsParts["dial"]> {
+  return async (to, signal) => {
+    const driver = await call.reach?.(name)
+    const host = driver === undefined ? undefined : hostOf(driver)
+    if (host === undefined) throw new FettleError("CONNECTION_WRONG", `${name} is no host that can be asked from`)
+    return host.dial(to, signal)
+  }
 }
 
 function settingsOf(want: ReleaseProps, metrics: Readonly<Record<string, Metric>>): JudgeSettings {

@@ -1,11 +1,24 @@
 import type { ReleaseProps } from "../program/release-props.ts"
-import { askPrometheus, keyOf, type PrometheusPlace, type Series, seriesName } from "../verify/probes/prometheus-ask.ts"
+import {
+  type AskingPrometheus,
+  askPrometheus,
+  keyOf,
+  type PrometheusPlace,
+  type Series,
+  seriesName,
+} from "../verify/probes/prometheus-ask.ts"
 import type { Counted, CountSource, Sides, VersionInstances } from "./counting.ts"
 
 type Source = Extract<NonNullable<ReleaseProps["metrics"]>[string]["source"], { readonly from: "prometheus" }>
 
 /** Where the counts come from: the source as the program has it, its secrets opened. */
 export type PrometheusSource = PrometheusPlace & Pick<Source, "requests" | "bad">
+
+/** What it works with. */
+export interface PrometheusCountsParts extends Pick<AskingPrometheus, "hide" | "dial"> {
+  /** Milliseconds of a clock that never goes back. */
+  readonly now?: () => number
+}
 
 type Side = "candidate" | "baseline"
 type Count = "requests" | "bad"
@@ -38,6 +51,7 @@ export class PrometheusCounts implements CountSource {
   readonly #source: PrometheusSource
   readonly #sides: { readonly candidate: VersionInstances; readonly baseline: VersionInstances }
   readonly #hide: (text: string) => string
+  readonly #dial: AskingPrometheus["dial"]
   readonly #now: () => number
   /** The last value of each series that is or was there. */
   readonly #known = new Map<string, number>()
@@ -54,8 +68,9 @@ export class PrometheusCounts implements CountSource {
   constructor(
     source: PrometheusSource,
     sides: { readonly candidate: VersionInstances; readonly baseline: VersionInstances },
-    { hide, now = () => performance.now() }: { readonly hide: (text: string) => string; readonly now?: () => number },
+    { hide, dial, now = () => performance.now() }: PrometheusCountsParts,
   ) {
+    this.#dial = dial
     this.#source = source
     this.#sides = sides
     this.#hide = hide
@@ -74,7 +89,7 @@ export class PrometheusCounts implements CountSource {
   }
 
   #ask(query: string, signal: AbortSignal): ReturnType<typeof askPrometheus> {
-    return askPrometheus(this.#source, query, { signal, at: () => {}, hide: this.#hide })
+    return askPrometheus(this.#source, query, { signal, at: () => {}, hide: this.#hide, dial: this.#dial })
   }
 
   #taken(series: readonly Series[]): Sides {

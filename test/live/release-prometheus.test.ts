@@ -1,5 +1,5 @@
 import { get } from "node:http"
-import { http, program, release, resource, text } from "fettle"
+import { http, program, release, resource, secret, text } from "fettle"
 import * as host from "fettle/host"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { PrometheusCounts, type PrometheusSource } from "../../src/release/prometheus-counts.ts"
@@ -8,6 +8,7 @@ import { runsIn, testFolder } from "../support/runs.ts"
 import { failed } from "./docker-told.ts"
 import { canStartPrometheus, PrometheusWorld } from "./prometheus-world.ts"
 
+const WORD = "canary-of-a-release-8181"
 const QUERIES = {
   requests: 'shop_requests_total{version="{{version}}"}',
   bad: 'shop_requests_total{version="{{version}}",code="500"} or vector(0)',
@@ -35,7 +36,7 @@ describe.skipIf(!canStartPrometheus())("a release that only a Prometheus server 
   }, 90_000)
   afterEach(async () => {
     clearInterval(asking)
-    await runsIn(folder).apply(shop("0"), { destroy: true })
+    await runsIn(folder, { env: { WORD } }).apply(shop("0"), { destroy: true })
     await world.stop()
   })
 
@@ -50,7 +51,11 @@ describe.skipIf(!canStartPrometheus())("a release that only a Prometheus server 
         deadline: "90s",
         keep: 0,
         metrics: {
-          errors: { source: { from: "prometheus", url: world.url, ...QUERIES }, worstRate: 0.2, usualRate: 0.001 },
+          errors: {
+            source: { from: "prometheus", url: world.url, on: here, bearer: secret.env("WORD"), ...QUERIES },
+            worstRate: 0.2,
+            usualRate: 0.001,
+          },
         },
         run: ({ slot }) => {
           const env = { PORT: String(port + slot), VERSION: version, BAD: String(bad) }
@@ -79,7 +84,7 @@ describe.skipIf(!canStartPrometheus())("a release that only a Prometheus server 
   test("a good version is promoted, a bad one is taken back, and one that is not counted waits", {
     timeout: 300_000,
   }, async () => {
-    const runs = runsIn(folder)
+    const runs = runsIn(folder, { env: { WORD } })
     expect(failed(await runs.apply(shop("1")))).toEqual([])
     const good = await runs.apply(shop("2"))
     expect(failed(good)).toEqual([])
@@ -91,6 +96,7 @@ describe.skipIf(!canStartPrometheus())("a release that only a Prometheus server 
       },
     })
     expect(await standing()).toEqual(["2"])
+    expect(JSON.stringify(good.events)).not.toContain(WORD)
 
     const bad = await runs.apply(shop("3", 0.5))
     expect(bad.exitCode).toBe(3)
@@ -105,6 +111,20 @@ describe.skipIf(!canStartPrometheus())("a release that only a Prometheus server 
     expect(failed(blind)).toEqual([expect.stringMatching(/^RELEASE_UNDECIDED: .*nothing is counted for 4/)])
     expect(await standing()).toEqual(["2", "4"])
   })
+})
+
+test("queries for counts that cannot tell versions apart, and counts of nobody, are refused", async () => {
+  const asked = async (source: object) => {
+    const options = { version: "1", run: () => [], metrics: { errors: { source: source as never } } }
+    return (await runsIn(testFolder()).apply(program("counted", {}, () => release("shop", options)))).error?.fact
+  }
+  const from = { from: "prometheus", url: "http://127.0.0.1:1" }
+  expect(await asked({ ...from, requests: "a", bad: 'b{v="{{version}}"}' })).toMatch(/must hold \{\{version\}\}/)
+  expect(await asked({ from: "nowhere" })).toMatch(/metrics.errors.source/)
+  expect(await asked({ from: "traffic", counts: "slow" })).toMatch(/slowerThanMs/)
+  const engine = { type: "docker", name: "engine" }
+  const on = { ...from, on: engine, requests: 'a{v="{{version}}"}', bad: 'b{v="{{version}}"}' }
+  expect(await asked(on)).toMatch(/metrics.errors: a prometheus probe cannot be asked on engine/)
 })
 
 describe.skipIf(!canStartPrometheus())("counts of a Prometheus server", () => {

@@ -1,7 +1,12 @@
+import { writeFileSync } from "node:fs"
 import { createServer } from "node:http"
+import { dirname } from "node:path"
 import { check, program, prometheus, secret } from "fettle"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import * as host from "../../src/host.ts"
+import { type Certificates, makeCertificates } from "../support/certificates.ts"
 import { runsIn, testFolder } from "../support/runs.ts"
+import { canStartHosts, SshHost } from "../support/ssh-host.ts"
 import { canStartPrometheus, PrometheusWorld } from "./prometheus-world.ts"
 import { ask, listen } from "./verify-support.ts"
 
@@ -143,6 +148,45 @@ describe.skipIf(!canStartPrometheus())("what a Prometheus server has measured", 
     expect(told).not.toContain(basic)
     const bare = () => prometheus.query({ ...server, bearer: "x" as never })
     expect(bare).toThrow(/credentials of a Prometheus server stand in the program/)
+  })
+
+  test.skipIf(!canStartHosts())("from a host, over TLS, with a user and a password", { timeout: 90_000 }, async () => {
+    const web = await SshHost.start("web1")
+    let certificates: Certificates | undefined
+    const closed = await PrometheusWorld.start({
+      scheme: "https",
+      args: (at) => [`--web.config.file=${at("web.yml")}`],
+      prepare: (at) => {
+        certificates = makeCertificates(dirname(at("web.yml")))
+        const { certFile, keyFile } = certificates
+        // The hash is of the word in the test below, from the documentation of Prometheus.
+        const users = "basic_auth_users: {admin: $2b$12$hNf2lSsxfm0.i4a.1kVpSOVyBCfIB51VRjgBUyv6kdnyTlgWj81Ay}"
+        writeFileSync(at("web.yml"), `tls_server_config: {cert_file: ${certFile}, key_file: ${keyFile}}\n${users}\n`)
+      },
+    })
+    try {
+      const on = host.ssh("web1", { config: web.config })
+      const server = { url: closed.url.replace("http:", "https:"), query: "1", max: 1 }
+      const asked = async (more: object) => {
+        const probe = prometheus.query({ ...server, ...more })
+        const run = await runsIn(testFolder(), { env: { WORD: "test" } }).apply(
+          program("asked", {}, () => check("it", probe, { on, within: "20s" })),
+        )
+        return { verdict: run.applied?.outcomes[0]?.verdict, told: JSON.stringify(run.events) }
+      }
+      const password = secret.env("WORD", { weak: true })
+      const { ca = "" } = certificates ?? {}
+      expect(await asked({ user: "admin", password, ca })).toMatchObject({ verdict: "yes" })
+      const nobody = await asked({ ca })
+      expect(nobody.told).toMatch(/status 401/)
+      const untrusted = await asked({ user: "admin", password, timeoutMs: 5_000 })
+      expect(untrusted.told).toMatch(/could not be asked/)
+      const gone = await asked({ url: "http://127.0.0.1:1" })
+      expect(gone.told).toMatch(/web1 cannot connect to 127.0.0.1:1/)
+    } finally {
+      await closed.stop()
+      await web.stop()
+    }
   })
 
   test("what makes no sense is refused where it stands", () => {

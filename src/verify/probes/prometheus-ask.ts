@@ -1,3 +1,5 @@
+import type { Duplex } from "node:stream"
+import type { DialTo } from "../../connect/dial.ts"
 import { causeText } from "../../errors.ts"
 import { type Opened, type ProbeSettings, probeSchemas } from "../../program/probe-settings.ts"
 import type { Question } from "../answer.ts"
@@ -19,7 +21,12 @@ export type Told =
   | { readonly atS: number; readonly series: readonly Series[] }
   | { readonly missing: string; readonly lasting?: boolean }
 
-type Asking = Pick<Question, "signal" | "at" | "hide">
+/** What a server is asked with. */
+export interface AskingPrometheus extends Pick<Question, "signal" | "at" | "hide"> {
+  /** Opens the way there from elsewhere. Default: from this machine. */
+  readonly dial?: ((to: DialTo, signal: AbortSignal) => Promise<Duplex>) | undefined
+}
+type Asking = AskingPrometheus
 
 /** Longest answer that is read, 4 MiB: some 20,000 series, of which no check and no count is made by hand. */
 const ANSWER_MAX_BYTES = 4 * 1_048_576

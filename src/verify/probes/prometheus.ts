@@ -3,9 +3,11 @@ import type { ProbeSettings } from "../../program/probe-settings.ts"
 import { BEFORE_THE_RELEASE } from "../../program/usage-settings.ts"
 import { type Answer, type Asker, inconclusive, judgedUnlessUnsure, type Question } from "../answer.ts"
 import { fault } from "../expectation.ts"
-import { askPrometheus, keyOf, type Series, seriesName, type Told } from "./prometheus-ask.ts"
+import { type AskingPrometheus, askPrometheus, keyOf, type Series, seriesName, type Told } from "./prometheus-ask.ts"
 
 type Settings = ProbeSettings<"prometheus">
+type Asking = Question & AskingPrometheus
+type Dial = NonNullable<AskingPrometheus["dial"]>
 
 /** Asks a Prometheus server. It is not the target: what is wrong with it is inconclusive. */
 export const prometheus: Asker<Settings> = { timeoutMs: 10_000, late: "inconclusive", ask }
@@ -13,7 +15,10 @@ export const prometheus: Asker<Settings> = { timeoutMs: 10_000, late: "inconclus
 /** So many series are named in evidence. */
 const NAMED_MAX = 3
 
-async function ask(settings: Settings, question: Question): Promise<Answer> {
+async function ask(settings: Settings, asked: Question): Promise<Answer> {
+  const { where } = asked
+  const dial = where.type === "host" ? (...to: Parameters<Dial>) => where.host.dial(...to) : undefined
+  const question = { ...asked, dial }
   const now = await askPrometheus(settings, settings.query, question)
   if ("missing" in now) return missing(now)
   if (now.series.length === 0) return inconclusive(await whyNone(settings, question))
@@ -42,7 +47,7 @@ function missing({ missing: why, lasting }: Extract<Told, { readonly missing: st
 }
 
 /** What was measured a while ago and is not any more is stale; what never was may be misspelt. */
-async function whyNone({ query, ...settings }: Settings, question: Question): Promise<string> {
+async function whyNone({ query, ...settings }: Settings, question: Asking): Promise<string> {
   const ended = await askPrometheus(
     settings as Settings,
     `count(last_over_time((\n${query}\n)[10m:5s]) or last_over_time((\n${query}\n)[1h:1m]))`,
@@ -54,7 +59,7 @@ async function whyNone({ query, ...settings }: Settings, question: Question): Pr
 }
 
 /** The same query before: from the release's start where there is one, else from now. */
-async function askEarlier(settings: Settings, atS: number, question: Question): Promise<Told> {
+async function askEarlier(settings: Settings, atS: number, question: Asking): Promise<Told> {
   const { against = "", query } = settings
   const { before } = question
   const isStart = against === BEFORE_THE_RELEASE
