@@ -1,14 +1,19 @@
 import { writeFileSync } from "node:fs"
 import { createServer } from "node:http"
+import { tmpdir } from "node:os"
 import { dirname } from "node:path"
 import { check, program, prometheus, secret } from "fettle"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import * as host from "../../src/host.ts"
+import type { Probe } from "../../src/program/check.ts"
+import { resolve } from "../../src/program/output.ts"
+import type { Before } from "../../src/verify/answer.ts"
+import { askCheck, checkProvider } from "../../src/verify/check.ts"
 import { type Certificates, makeCertificates } from "../support/certificates.ts"
 import { runsIn, testFolder } from "../support/runs.ts"
 import { canStartHosts, SshHost } from "../support/ssh-host.ts"
 import { canStartPrometheus, PrometheusWorld } from "./prometheus-world.ts"
-import { ask, listen } from "./verify-support.ts"
+import { ask, callIn, listen } from "./verify-support.ts"
 
 const WORD = "canary-of-prometheus-7171"
 
@@ -82,6 +87,26 @@ describe.skipIf(!canStartPrometheus())("what a Prometheus server has measured", 
     expect(await asked(since, { atMostTimes: 2, max: 0 })).toMatchObject({ verdict: "no" })
     const none = await asked("memory", { atMostTimes: 2 })
     expect(none.evidence).toBe("no series answered to the query 1h before that")
+  })
+
+  test("inside of a release the time before is that of its start", async () => {
+    const startedMs = Date.now() - 600_000
+    const since = `(vector(time()) > bool ${Math.round(startedMs / 1_000) + 60})`
+    const asked = (probe: Probe, before?: Before) => {
+      const want = checkProvider.props.parse({ probe: resolve(probe, () => undefined) })
+      return askCheck(want, callIn(tmpdir()), before)
+    }
+    const at = { startedMs, isNow: false }
+    const probe = prometheus.query({ url, query: `1 + ${since}`, against: "before the release", atMostTimes: 1.5 })
+    expect(await asked(probe, at)).toMatchObject({
+      verdict: "no",
+      evidence: "it is 2, 2 times the 1 before the release, expected at most 1.5 times",
+    })
+    expect(await asked(probe, { ...at, startedMs: startedMs + 300_000 })).toMatchObject({ verdict: "yes" })
+    const earlier = prometheus.query({ url, query: `1 + ${since}`, against: "5m before", atMostTimes: 1.5 })
+    expect(await asked(earlier, { ...at, startedMs: startedMs + 300_000 })).toMatchObject({ verdict: "no" })
+    expect(await asked(earlier)).toMatchObject({ verdict: "yes" }) // five minutes ago it was as it is
+    expect(await asked(probe)).toMatchObject({ verdict: "inconclusive" })
   })
 
   test("what is scraped no more is stale, and that is said", async () => {

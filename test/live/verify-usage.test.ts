@@ -17,6 +17,7 @@ import { canStartEngines, DockerWorld, stopEngines } from "./docker-world.ts"
 import { HostWorld } from "./host-world.ts"
 import {
   containersOfAnEngine,
+  type Limits,
   overSsh,
   type Running,
   thisMachine,
@@ -187,6 +188,43 @@ describe.skipIf(!canStartHosts())("a process that not everybody may look into", 
   })
 })
 
+describe.skipIf(!canBootSystemd())("a unit that fails", () => {
+  test("is told by how often systemd has started it again", { timeout: 120_000 }, async () => {
+    const place = await unitsOfSystemd()
+    const twice = await place.run("[ -e /tmp/done ] && exec sleep 600; : >/tmp/done; exit 1")
+    const asked = (limits: Limits) => ask(twice.probe(limits), place.driver)
+    let answer = await asked({ restarts: 0 })
+    for (let tries = 0; tries < 200 && answer.measured?.restarts !== 1; tries += 1) {
+      await sleep(100)
+      answer = await asked({ restarts: 0 })
+    }
+    const allowed = await asked({ restarts: 1 })
+    const old = await asked({ minSeconds: 3_600 })
+    await twice.end()
+    const ended = await asked({ restarts: 1 })
+    await place.stop()
+    expect(answer.evidence).toMatch(/^usage1, 1 process: restarted once, expected at most 0$/)
+    expect(allowed, allowed.evidence).toMatchObject({ verdict: "yes" })
+    expect(old.evidence).toMatch(/has been running for \d+ s, expected at least 3600$/)
+    expect(ended.evidence).toMatch(/^there is no unit usage1$|^usage1 is not running/) // systemd forgets what systemd-run made
+  })
+})
+
+describe.skipIf(!canStartHosts())("a host that hides processes from others", () => {
+  test("leaves it open whether one that cannot be seen runs", { timeout: 60_000 }, async () => {
+    const web = await SshHost.start("web1", {
+      users: [{ name: "deploy" }],
+      setup: ["mount -t proc -o hidepid=2 proc /proc"],
+    })
+    const { driver } = await HostWorld.through(host.ssh("web1", { config: web.config, user: "deploy" }))
+    const hidden = await ask(processes.within({ pid: process.pid, memoryBytes: 1e12 }), driver)
+    await driver.close?.()
+    await web.stop()
+    expect(hidden, hidden.evidence).toMatchObject({ verdict: "inconclusive" })
+    expect(hidden.evidence).toMatch(/this user sees only its own processes there$/)
+  })
+})
+
 describe.skipIf(!canStartEngines())("a container", () => {
   let world: DockerWorld
   let driver: Driver
@@ -232,6 +270,18 @@ describe.skipIf(!canStartEngines())("a container", () => {
     world.docker("run", "--name", "ended", "base:1", "sh", "-c", "true")
     const ended = await ask(containers.within({ container: "ended", memoryBytes: 1e9 }), driver)
     expect(ended).toMatchObject({ verdict: "no", evidence: "ended is not running: exited with 0" })
+  })
+
+  test.skipIf(!canStartHosts())("on an Engine that this user may not ask is inconclusive", async () => {
+    world.docker("run", "-d", "--name", "closed", "base:1", "sh", "-c", IDLE)
+    const web = await SshHost.start("web1", { users: [{ name: "deploy" }] })
+    const over = host.ssh("web1", { config: web.config, user: "deploy" })
+    const engine = docker.engine({ host: over, socket: world.host.replace("unix://", ""), name: "engine" })
+    const probe = containers.within({ container: "closed", memoryBytes: 1e9 })
+    const run = await runsIn(testFolder()).apply(program("asked", {}, () => check("it", probe, { on: engine })))
+    await web.stop()
+    expect(run).toMatchObject({ exitCode: 4 })
+    expect(run.applied?.outcomes[0]?.verdict).toBe("inconclusive")
   })
 
   test("a program asks it on its Engine, and is refused where it names none", async () => {
