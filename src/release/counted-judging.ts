@@ -33,6 +33,8 @@ export class CountedJudging implements Judging {
   readonly #judge: Judge
   readonly #sources: ReadonlyMap<string, CountSource>
   readonly #last = new Map<string, { readonly candidate: Counted; readonly baseline: Counted; readonly atMs: number }>()
+  /** When each source was read last, also where that brought nothing yet. */
+  readonly #looked = new Map<string, number>()
   readonly #probings: ReadonlyMap<string, Probing>
   readonly #call: Call
   readonly #leastMs: number
@@ -105,6 +107,8 @@ export class CountedJudging implements Judging {
     if (last !== undefined && atMs - last.atMs < this.#leastMs) return // a step has just begun: it goes into the next interval
     const probing = this.#probings.get(name)
     const now = await readOrMissing(source, signal)
+    const lookedMs = this.#looked.get(name)
+    this.#looked.set(name, atMs)
     if (now.held === true && last !== undefined) return
     this.#last.set(name, { ...now, atMs })
     const candidate = between(last?.candidate, now.candidate)
@@ -115,6 +119,7 @@ export class CountedJudging implements Judging {
       metric: name,
       atMs,
       lengthMs: atMs - last.atMs,
+      ...(lookedMs === undefined ? {} : { lookMs: atMs - lookedMs }),
       step,
       ...(probing === undefined ? {} : { probes: probing.take() }),
       ...("missing" in candidate ? {} : { candidate }),

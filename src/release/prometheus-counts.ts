@@ -1,3 +1,5 @@
+import { follow } from "../policies/signals.ts"
+import { startTimer } from "../policies/timer.ts"
 import type { ReleaseProps } from "../program/release-props.ts"
 import {
   type AskingPrometheus,
@@ -18,6 +20,8 @@ export type PrometheusSource = PrometheusPlace & Pick<Source, "requests" | "bad"
 export interface PrometheusCountsParts extends Pick<AskingPrometheus, "hide" | "dial"> {
   /** Milliseconds of a clock that never goes back. */
   readonly now?: () => number
+  /** Of one query. Default 10,000. */
+  readonly timeoutMs?: number
 }
 
 type Side = "candidate" | "baseline"
@@ -35,6 +39,7 @@ interface Total {
 const LABEL = "fettle_count"
 const SIDES: readonly Side[] = ["candidate", "baseline"]
 const COUNTS: readonly Count[] = ["requests", "bad"]
+const TIMEOUT_MS = 10_000
 /** Longest time that an interval waits for both sides: two scrapes of the usual minute. */
 const HOLD_MS = 120_000
 
@@ -52,6 +57,7 @@ export class PrometheusCounts implements CountSource {
   readonly #sides: { readonly candidate: VersionInstances; readonly baseline: VersionInstances }
   readonly #hide: (text: string) => string
   readonly #dial: AskingPrometheus["dial"]
+  readonly #timeoutMs: number
   readonly #now: () => number
   /** The last value of each series that is or was there. */
   readonly #known = new Map<string, number>()
@@ -68,9 +74,10 @@ export class PrometheusCounts implements CountSource {
   constructor(
     source: PrometheusSource,
     sides: { readonly candidate: VersionInstances; readonly baseline: VersionInstances },
-    { hide, dial, now = () => performance.now() }: PrometheusCountsParts,
+    { hide, dial, timeoutMs = TIMEOUT_MS, now = () => performance.now() }: PrometheusCountsParts,
   ) {
     this.#dial = dial
+    this.#timeoutMs = timeoutMs
     this.#source = source
     this.#sides = sides
     this.#hide = hide
@@ -88,8 +95,20 @@ export class PrometheusCounts implements CountSource {
     return this.#taken(told.series)
   }
 
-  #ask(query: string, signal: AbortSignal): ReturnType<typeof askPrometheus> {
-    return askPrometheus(this.#source, query, { signal, at: () => {}, hide: this.#hide, dial: this.#dial })
+  /** A server that does not answer in time must not hold up the release: its deadline counts on. */
+  async #ask(query: string, signal: AbortSignal): ReturnType<typeof askPrometheus> {
+    const { controller, release } = follow([signal])
+    const stop = startTimer(this.#timeoutMs, () => controller.abort())
+    try {
+      const asking = { signal: controller.signal, at: () => {}, hide: this.#hide, dial: this.#dial }
+      return await askPrometheus(this.#source, query, asking)
+    } catch (thrown) {
+      if (signal.aborted || !controller.signal.aborted) throw thrown
+      return { missing: `Prometheus did not answer within ${this.#timeoutMs / 1_000} s` }
+    } finally {
+      stop()
+      release()
+    }
   }
 
   #taken(series: readonly Series[]): Sides {

@@ -1,4 +1,4 @@
-import { get } from "node:http"
+import { createServer, get } from "node:http"
 import { http, program, release, resource, secret, text } from "fettle"
 import * as host from "fettle/host"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
@@ -7,6 +7,7 @@ import { freePort } from "../support/free-port.ts"
 import { runsIn, testFolder } from "../support/runs.ts"
 import { failed } from "./docker-told.ts"
 import { canStartPrometheus, PrometheusWorld } from "./prometheus-world.ts"
+import { listen } from "./verify-support.ts"
 
 const WORD = "canary-of-a-release-8181"
 const QUERIES = {
@@ -135,10 +136,10 @@ describe.skipIf(!canStartPrometheus())("counts of a Prometheus server", () => {
   afterAll(() => world?.stop())
 
   const now = new AbortController().signal
-  const counts = (more: Partial<PrometheusSource> = {}, at: { ms: number } = { ms: 0 }) => {
+  const counts = (more: Partial<PrometheusSource> = {}, at: { ms: number } = { ms: 0 }, timeoutMs = 10_000) => {
     const side = (version: string) => ({ version, instances: [] })
     const source = { url: world.url, headers: {}, requests: 'n{v="{{version}}"}', bad: 'b{v="{{version}}"}', ...more }
-    const given = { hide: (text: string) => text, now: () => at.ms }
+    const given = { hide: (text: string) => text, now: () => at.ms, timeoutMs }
     return new PrometheusCounts(source as PrometheusSource, { candidate: side("2"), baseline: side("1") }, given)
   }
   /** Waits until this is what the server has. */
@@ -198,9 +199,16 @@ describe.skipIf(!canStartPrometheus())("counts of a Prometheus server", () => {
     expect(wrong.candidate).toEqual({ missing: expect.stringMatching(/status 400: .*parse error/) })
   })
 
-  test("a server that is not there is missing, and it goes on when it is back", async () => {
+  test("a server that is not there, or does not answer in time, is missing", async () => {
     const { baseline } = await counts({ url: "http://127.0.0.1:1" }).read(now)
     expect(baseline).toEqual({ missing: expect.stringMatching(/could not be asked/) })
+    const port = await listen(createServer(() => {}))
+    const silent = await counts({ url: `http://127.0.0.1:${port}` }, { ms: 0 }, 1_000).read(now)
+    expect(silent.candidate).toEqual({ missing: "Prometheus did not answer within 1 s" })
+    const cancelled = new AbortController()
+    const reading = counts({ url: `http://127.0.0.1:${port}` }).read(cancelled.signal)
+    cancelled.abort(new Error("ended by hand"))
+    await expect(reading).rejects.toThrow()
   })
 })
 

@@ -83,7 +83,7 @@ function credentialsOf({ bearer, user, password }: PrometheusPlace): Record<stri
 }
 
 /** Errors that asking again cannot change: the query or the credentials are wrong. */
-const LASTING = new Set([400, 401, 403, 404, 405])
+const LASTING = new Set([400, 401, 403])
 
 function toldIn(status: number, text: string, who: string, question: Asking): Told {
   const json = parsed(text)
