@@ -195,7 +195,8 @@ function wholeQuery(source: PrometheusSource, sides: Readonly<Record<Side, Versi
  * double quotes.
  */
 export function filled(query: string, { version, instances }: VersionInstances): string {
-  const pattern = instances.map(({ address, port }) => `${literal(address)}:${port}`).join("|")
+  const host = (address: string): string => (address.includes(":") ? `[${address}]` : address)
+  const pattern = instances.map(({ address, port }) => `${literal(host(address))}:${port}`).join("|")
   return query.replaceAll("{{version}}", () => escaped(version)).replaceAll("{{instances}}", () => escaped(pattern))
 }
 

@@ -1,20 +1,19 @@
 import { createServer, get } from "node:http"
-import { http, program, release, resource, secret, text } from "fettle"
-import * as host from "fettle/host"
+import { fileURLToPath } from "node:url"
+import { program, release } from "fettle"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { PrometheusCounts, type PrometheusSource } from "../../src/release/prometheus-counts.ts"
+import type { Order } from "../fixtures/crash/child.ts"
+import build, { type ReleaseCountedOptions } from "../fixtures/crash/release-counted.ts"
+import { runChild } from "../support/crash.ts"
 import { freePort } from "../support/free-port.ts"
 import { runsIn, testFolder } from "../support/runs.ts"
 import { failed } from "./docker-told.ts"
 import { canStartPrometheus, PrometheusWorld } from "./prometheus-world.ts"
 import { listen } from "./verify-support.ts"
 
+const MODULE = fileURLToPath(new URL("../fixtures/crash/release-counted.ts", import.meta.url))
 const WORD = "canary-of-a-release-8181"
-const QUERIES = {
-  requests: 'shop_requests_total{version="{{version}}"}',
-  bad: 'shop_requests_total{version="{{version}}",code="500"} or vector(0)',
-} as const
-
 describe.skipIf(!canStartPrometheus())("a release that only a Prometheus server counts", () => {
   let world: PrometheusWorld
   let folder: string
@@ -41,36 +40,16 @@ describe.skipIf(!canStartPrometheus())("a release that only a Prometheus server 
     await world.stop()
   })
 
-  const shop = (version: string, bad = 0, more: object = {}) =>
-    program("counted", {}, () => {
-      const here = host.local()
-      release("shop", {
-        version,
-        stepFor: "1s",
-        every: "500ms",
-        warmup: 0,
-        deadline: "90s",
-        keep: 0,
-        metrics: {
-          errors: {
-            source: { from: "prometheus", url: world.url, on: here, bearer: secret.env("WORD"), ...QUERIES },
-            worstRate: 0.2,
-            usualRate: 0.001,
-          },
-        },
-        run: ({ slot }) => {
-          const env = { PORT: String(port + slot), VERSION: version, BAD: String(bad) }
-          const command = [process.execPath, "-e", SERVICE] as const
-          const directory = `${folder}/web-${version}`
-          const web = resource(host.process, "web", { command, directory, env, readyAfterMs: 300 }, { on: here })
-          return [{ name: "web", address: "127.0.0.1", port: web.pid.map(() => port + slot) }]
-        },
-        checks: ([first]) => ({
-          answers: { probe: http.get(text`http://127.0.0.1:${first?.port ?? 0}/health`), within: "20s" },
-        }),
-        ...more,
-      })
-    })
+  const optionsOf = (version: string, bad = 0, more: ReleaseCountedOptions["more"] = {}): ReleaseCountedOptions => ({
+    folder,
+    port,
+    url: world.url,
+    version,
+    bad,
+    more,
+  })
+  const shop = (version: string, bad = 0, more: ReleaseCountedOptions["more"] = {}) =>
+    build(optionsOf(version, bad, { secret: "WORD", ...more }))
 
   const standing = async (): Promise<readonly string[]> => {
     const all = await Promise.all(
@@ -104,13 +83,29 @@ describe.skipIf(!canStartPrometheus())("a release that only a Prometheus server 
     expect(failed(bad)).toEqual([expect.stringMatching(/^RELEASE_ROLLED_BACK: .*errors in .* requests against/)])
     expect(await standing()).toEqual(["2"])
 
-    const misspelt = {
-      errors: { source: { from: "prometheus", url: world.url, ...QUERIES, requests: 'shop_x{v="{{version}}"}' } },
-    }
-    const blind = await runs.apply(shop("4", 0, { metrics: misspelt, deadline: "5s" }))
+    const blind = await runs.apply(shop("4", 0, { requests: 'shop_x{v="{{version}}"}', deadline: "5s" }))
     expect(blind.exitCode).toBe(4)
     expect(failed(blind)).toEqual([expect.stringMatching(/^RELEASE_UNDECIDED: .*nothing is counted for 4/)])
     expect(await standing()).toEqual(["2", "4"])
+  })
+
+  test("killed on its way, the next run goes on counting, and the same is decided", { timeout: 300_000 }, async () => {
+    const orderOf = (version: string, bad: number, killAt = 0): Order => {
+      return { command: "apply", module: MODULE, options: { ...optionsOf(version, bad) }, folder, killAt }
+    }
+    expect((await runChild(orderOf("1", 0))).report).toMatchObject({ exitCode: 0 })
+    const boundaries = (await runChild(orderOf("2", 0))).report?.boundaries ?? 0
+    expect(await standing()).toEqual(["2"])
+    for (const [at, part] of [0.4, 0.7].entries()) {
+      const [good, bad] = [String(2 * at + 3), String(2 * at + 4)]
+      expect((await runChild(orderOf(good, 0, Math.round(boundaries * part)))).signal).toBe("SIGKILL")
+      expect((await runChild(orderOf(good, 0))).report).toMatchObject({ exitCode: 0, errors: [] })
+      expect(await standing()).toEqual([good])
+      await runChild(orderOf(bad, 0.5, Math.round(boundaries * part)))
+      const again = (await runChild(orderOf(bad, 0.5))).report
+      expect(again?.errors[0]?.code).toMatch(/^RELEASE_(ROLLED_BACK|REFUSED)$/)
+      expect(await standing()).toEqual([good])
+    }
   })
 })
 
@@ -211,18 +206,3 @@ describe.skipIf(!canStartPrometheus())("counts of a Prometheus server", () => {
     await expect(reading).rejects.toThrow()
   })
 })
-
-const SERVICE = `
-const bad = Number(process.env.BAD), version = process.env.VERSION
-const counts = {}
-let turn = 0
-require("node:http").createServer((request, response) => {
-  if (request.url === "/metrics")
-    return response.end(Object.entries(counts).map(([code, n]) => \`shop_requests_total{version="\${version}",code="\${code}"} \${n}\\n\`).join(""))
-  if (request.url === "/health") return response.end(version)
-  const code = Math.floor((turn + 1) * bad) > Math.floor(turn * bad) ? 500 : 200
-  turn += 1
-  counts[code] = (counts[code] ?? 0) + 1
-  response.writeHead(code).end(version)
-}).listen(Number(process.env.PORT), "127.0.0.1")
-`

@@ -16,7 +16,7 @@ case $sort in
 pid) pid=$name; say "named $pid" ;;
 file)
   if [ -e "$name" ] && ! [ -f "$name" ]; then fail unreadable it is no file; fi
-  if ! text=$(head -c 64 "$name" 2>&1); then
+  if ! text=$(head -c 64 -- "$name" 2>&1); then
     case $text in *"No such file"*) fail nofile ;; *) fail unreadable "$text" ;; esac
   fi
   set -f; set -- $text; set +f
