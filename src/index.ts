@@ -16,11 +16,12 @@ export { each } from "./program/each.ts"
 export { type FleetOptions, fleet, type Member, type Share } from "./program/fleet.ts"
 export { group, on, retire } from "./program/group.ts"
 export { type Input, json, type Output, type Outputs, text } from "./program/output.ts"
-export { command, dns, file, http, log, processes, tcp } from "./program/probes.ts"
+export { command, dns, file, http, log, tcp } from "./program/probes.ts"
 export { type Program, program } from "./program/program.ts"
 export {
   type Instance,
   type ReleaseCheck,
+  type ReleaseMetric,
   type ReleaseOptions,
   release,
   type VersionPlace,
@@ -28,6 +29,7 @@ export {
 export { lookup, resource } from "./program/resource.ts"
 export { type Database, type Migrated, sql } from "./program/sql-probes.ts"
 export { type TaskCall, task } from "./program/task.ts"
+export { containers, processes, prometheus } from "./program/usage-probes.ts"
 export type { RunResult, RunSetup } from "./run/context.ts"
 export { localSetup } from "./run/local.ts"
 export { applyProgram as apply, planProgram as plan } from "./run/run.ts"

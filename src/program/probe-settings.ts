@@ -1,38 +1,7 @@
 import { z } from "zod"
-import { Secret } from "../secrets/secret.ts"
-
-/** A regular expression as data. */
-const pattern = z
-  .strictObject({ regex: z.string(), flags: z.string().default("") })
-  .refine(({ regex, flags }) => compiles(regex, flags), { error: "this regular expression does not compile" })
-
-/** What a value must be, as data. A plain value means: equal to it. */
-const expected = z.union(
-  [
-    z.union([z.string(), z.number(), z.boolean(), z.null()]),
-    pattern,
-    z.strictObject({
-      equals: z.unknown().optional(),
-      not: z.unknown().optional(),
-      min: z.number().optional(),
-      max: z.number().optional(),
-      contains: z.string().optional(),
-      matches: pattern.optional(),
-      exists: z.boolean().optional(),
-    }),
-  ],
-  { error: "expected a value, a regular expression, or some of { equals, not, min, max, contains, matches, exists }" },
-)
-
-const text = z.union([z.string(), z.instanceof(Secret)], {
-  error: "expected a string or a secret",
-}) as unknown as z.ZodType<string | Secret<string>>
-const expectations = z.record(z.string(), expected)
-const timeoutMs = z.number().int().positive().optional()
-const duration = z.union([z.number().nonnegative(), z.string().regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/)], {
-  error: "expected a duration such as 250ms, 30s or 5m",
-})
-const count = z.number().nonnegative()
+import type { Secret } from "../secrets/secret.ts"
+import { count, duration, expectations, expected, pattern, text, timeoutMs } from "./setting-types.ts"
+import { containerSettings, processSettings, prometheusSettings } from "./usage-settings.ts"
 
 /** The settings of each probe. What may be secret says so; everything may be an output of a node. */
 export const probeSchemas = {
@@ -168,21 +137,9 @@ export const probeSchemas = {
     .refine((each) => each.sqlite === undefined || given(each.password, each.tls) === 0, {
       error: "a SQLite database has no password and no tls",
     }),
-  process: z
-    .strictObject({
-      probe: z.literal("process"),
-      pid: z.number().int().positive().optional(),
-      pidFile: z.string().min(1).optional(),
-      memoryBytes: count.optional(),
-      cpuPercent: count.optional(),
-      openFiles: count.optional(),
-      over: duration.default("500ms"),
-      alone: z.boolean().default(false),
-      timeoutMs,
-    })
-    .refine((each) => (each.pid === undefined) !== (each.pidFile === undefined), {
-      error: "expected either a pid or a pidFile",
-    }),
+  process: processSettings,
+  container: containerSettings,
+  prometheus: prometheusSettings,
 } as const
 
 export type ProbeName = keyof typeof probeSchemas
@@ -191,7 +148,13 @@ export type ProbeName = keyof typeof probeSchemas
 export const askedThrough: { readonly [N in ProbeName]?: readonly string[] } = {
   command: ["host"],
   sql: ["host"],
+  process: ["host"],
+  container: ["docker"],
+  prometheus: ["host"],
 }
+
+/** Probes that can be asked on a connection alone. */
+export const askedNowhereElse: readonly ProbeName[] = ["container"]
 
 /** What a value must be, as the settings of a probe hold it. */
 export type ExpectedData = z.output<typeof expected>
@@ -211,14 +174,6 @@ export type ProbeSettings<N extends ProbeName> = Opened<z.output<(typeof probeSc
 
 function given(...all: readonly unknown[]): number {
   return all.filter((each) => each !== undefined).length
-}
-
-function compiles(regex: string, flags: string): boolean {
-  try {
-    return new RegExp(regex, flags) instanceof RegExp
-  } catch {
-    return false
-  }
 }
 
 /** A server of names is an address: its own name would have to be asked for first. */

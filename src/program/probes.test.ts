@@ -2,8 +2,9 @@ import { expect, test } from "vitest"
 import { Secret } from "../secrets/secret.ts"
 import type { Address } from "./address.ts"
 import { Output } from "./output.ts"
-import { command, dns, file, http, log, processes, tcp } from "./probes.ts"
+import { command, dns, file, http, log, tcp } from "./probes.ts"
 import { sql } from "./sql-probes.ts"
+import { processes } from "./usage-probes.ts"
 
 const output = <T>(key: string): Output<T> => new Output<T>({ op: "ref", node: "host.process[app]" as Address, key })
 
@@ -67,7 +68,7 @@ test.each<[string, () => unknown, RegExp]>([
   ["a port", () => tcp.connect({ host: "x", port: 70_000 }), /tcp\.connect: port: /],
   ["an unknown setting", () => http.get("http://x/", { statsu: 200 } as never), /statsu/],
   ["a limit of the wrong type", () => processes.within({ pid: 1, memoryBytes: "much" as never }), /memoryBytes/],
-  ["both", () => processes.within({ pid: 1, pidFile: "x" }), /either a pid or a pidFile/],
+  ["both", () => processes.within({ pid: 1, pidFile: "x" }), /either a pid, a pidFile or a unit/],
   ["an expectation", () => http.get("http://x/", { status: { mim: 1 } as never }), /expect\.status: .*mim/],
   ["beside an output", () => tcp.connect({ host: output<string>("host"), port: -1 }), /port/],
   ["a name for a server", () => dns.resolves("x", { server: "dns.test:53" }), /server: expected an address/],

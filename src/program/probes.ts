@@ -220,26 +220,6 @@ export const log = {
     ),
 } as const
 
-/** What a process uses. */
-export const processes = {
-  /**
-   * Runs, with its children, within limits: resident memory in bytes, CPU in percent of one core over `over` (default
-   * 500 ms), open files. `alone: true` leaves its children out.
-   * @example processes.within({ pidFile: "/srv/shop/shop.pid", memoryBytes: 200e6, cpuPercent: 50, openFiles: 200 })
-   */
-  within: (
-    limits: Input<{
-      readonly pid?: number
-      readonly pidFile?: string
-      readonly memoryBytes?: number
-      readonly cpuPercent?: number
-      readonly openFiles?: number
-      readonly over?: number | string
-      readonly alone?: boolean
-    }>,
-  ): Probe => probe("process", "processes.within", plain(limits), processes.within),
-} as const
-
 /** Checks the settings as far as they are known now. @throws FettleError `PROPS_INVALID` with the place of the call */
 export function probe(
   name: ProbeName,

@@ -1,5 +1,6 @@
 import { z } from "zod"
 import { checkProps } from "./check.ts"
+import { prometheusServer, promql } from "./usage-settings.ts"
 
 const duration = z.union([
   z.number().nonnegative(),
@@ -19,9 +20,29 @@ const steps = z
 
 const probability = z.number().gt(0).lt(0.5)
 
+/** A query for counters of one version. */
+const counters = promql.refine((query) => /\{\{(version|instances)\}\}/.test(query), {
+  error: "a query for counts must hold {{version}} or {{instances}}: else both versions would have the same",
+})
+
+const source = z.discriminatedUnion("from", [
+  z.discriminatedUnion("counts", [
+    z.strictObject({ from: z.literal("traffic"), counts: z.literal("errors") }),
+    z.strictObject({ from: z.literal("traffic"), counts: z.literal("slow"), slowerThanMs: z.number().positive() }),
+  ]),
+  z.strictObject({
+    from: z.literal("prometheus"),
+    ...prometheusServer,
+    /** Name of the connection that it is asked through. */
+    on: z.string().optional(),
+    requests: counters,
+    bad: counters,
+  }),
+])
+
 /** One thing that is counted: requests, and the bad ones among them. */
 const metric = z.strictObject({
-  source: z.looseObject({ from: z.string() }).meta({ description: "Where the counts come from." }),
+  source: source.meta({ description: "Where the counts come from." }),
   probes: z
     .strictObject({
       path: z.string().regex(/^\//, "a path begins with a slash"),

@@ -7,7 +7,7 @@ import type { Probe, Verdict } from "./check.ts"
 import { type Node, NodeHandle } from "./declaration.ts"
 import { type Input, isPlain, type Output } from "./output.ts"
 import { here, type LazyPlace } from "./place.ts"
-import { refuseElsewhere } from "./probe-place.ts"
+import { refuseElsewhere, refuseHere } from "./probe-place.ts"
 import { fixProps } from "./props.ts"
 import { freshOf, NO_MEMORY, type ReleaseMemory, slotFor } from "./release-memory.ts"
 import { releaseProps } from "./release-props.ts"
@@ -45,10 +45,23 @@ export type ReleaseCheck =
     }
 
 type Given = z.input<typeof releaseProps>
+type GivenMetric = NonNullable<Given["metrics"]>[string]
+type GivenSource = GivenMetric["source"]
+
+/** Where counts come from. A Prometheus server may be asked from a host: `on`. */
+type MetricSource =
+  | Extract<GivenSource, { readonly from: "traffic" }>
+  | (Omit<Extract<GivenSource, { readonly from: "prometheus" }>, "on"> & { readonly on?: Connection })
+
+/** One thing that is counted and compared: requests, and the bad ones among them. */
+export type ReleaseMetric = Omit<GivenMetric, "source"> & { readonly source: MetricSource }
 
 /** How a release goes. */
 export interface ReleaseOptions
-  extends Omit<Given, "version" | "slot" | "back" | "instances" | "fresh" | "traffic" | "checks" | "hooks" | "steps"> {
+  extends Omit<
+    Given,
+    "version" | "slot" | "back" | "instances" | "fresh" | "traffic" | "checks" | "hooks" | "steps" | "metrics"
+  > {
   /** The version that is to get all traffic: a tag, a commit, a date. Another text is another release. */
   readonly version: string
   /** Declares one version: everything that runs it. Gives its running copies. */
@@ -57,6 +70,11 @@ export interface ReleaseOptions
   readonly steps?: readonly number[] | "rolling"
   /** Who sends the traffic. Without it a version gets all of it as soon as it runs, and is only checked. */
   readonly traffic?: { readonly on: Connection; readonly backend: string }
+  /**
+   * What is counted and compared. Default: errors, as who sends the traffic counts them.
+   * @example { errors: { source: { from: "prometheus", url, requests: 'requests_total{version="{{version}}"}', bad: … } } }
+   */
+  readonly metrics?: Readonly<Record<string, ReleaseMetric>>
   /** Questions to the new version, asked before it gets any traffic and again at each step. */
   readonly checks?: (instances: readonly Instance[]) => Readonly<Record<string, ReleaseCheck>>
   /** Commands at its turning points; `before` must end well. */
@@ -94,7 +112,7 @@ export function release(name: string, options: ReleaseOptions): ReleaseNode {
       next: 'release(name, { version: "1.4.2", run: ({ version, slot }) => [{ name, address, port }] })',
     })
   const address = nodeAddress(scope, shape, name, place)
-  const { run, checks, traffic, after, version: _version, ...rest } = options
+  const { run, checks, traffic, after, metrics, version: _version, ...rest } = options
   const memory = scope.releases.get(address) ?? NO_MEMORY
   const reaches: Connection[] = []
   const slots = { ...memory.slots }
@@ -108,6 +126,7 @@ export function release(name: string, options: ReleaseOptions): ReleaseNode {
   const fresh = beside === undefined ? undefined : declare(beside.version, freshOf(beside.version))
   if (traffic !== undefined) useConnection(scope, traffic.on, place)
   const asked = built.isBack ? {} : checksOf(checks?.(built.instances) ?? {}, reaches, address, place)
+  const counted = metricsOf(metrics, reaches, address, place)
   for (const each of reaches) useConnection(scope, each, place)
   const raw = {
     ...rest,
@@ -117,6 +136,7 @@ export function release(name: string, options: ReleaseOptions): ReleaseNode {
     instances: built.instances,
     ...(fresh === undefined ? {} : { fresh: fresh.instances }),
     checks: asked,
+    ...(counted === undefined ? {} : { metrics: counted }),
     ...(traffic === undefined ? {} : { traffic: { on: traffic.on.name, backend: traffic.backend } }),
   }
   const { props, needs, complete } = fixProps(shape, raw, address, place)
@@ -248,12 +268,36 @@ function checksOf(
   if (!isPlain(given))
     throw new FettleError("PROPS_INVALID", `${address}: checks gave ${shown(given)} in place of an object`, { place })
   const entries = Object.entries(given as Readonly<Record<string, ReleaseCheck>>).map(([name, check]) => {
-    if (!isPlain(check) || typeof (check as Probe).probe === "string") return [name, { probe: check }] as const
+    if (!isPlain(check) || typeof (check as Probe).probe === "string") {
+      refuseHere(check, `${address}: ${name}`, place)
+      return [name, { probe: check }] as const
+    }
     const { on, ...rest } = check as Exclude<ReleaseCheck, Probe>
-    if (on === undefined) return [name, rest] as const
+    if (on === undefined) {
+      refuseHere(rest.probe, `${address}: ${name}`, place)
+      return [name, rest] as const
+    }
     refuseElsewhere(rest.probe, on, `${address}: ${name}`, place)
     if (!reaches.includes(on)) reaches.push(on)
     return [name, { ...rest, on: on.name }] as const
+  })
+  return Object.fromEntries(entries)
+}
+
+/** @param reaches gets the connections that counts are asked through */
+function metricsOf(
+  given: ReleaseOptions["metrics"],
+  reaches: Connection[],
+  address: Address,
+  place: LazyPlace,
+): unknown {
+  if (!isPlain(given)) return given
+  const entries = Object.entries(given as Readonly<Record<string, ReleaseMetric>>).map(([name, metric]) => {
+    const on = Object(metric?.source).on as Connection | undefined
+    if (on === undefined) return [name, metric] as const
+    refuseElsewhere({ probe: "prometheus" }, on, `${address}: metrics.${name}`, place)
+    if (!reaches.includes(on)) reaches.push(on)
+    return [name, { ...metric, source: { ...metric.source, on: on.name } }] as const
   })
   return Object.fromEntries(entries)
 }

@@ -2,9 +2,11 @@ import type { Traffic } from "../connect/traffic.ts"
 import { FettleError } from "../errors.ts"
 import type { ReleaseOutputs, ReleaseProps } from "../program/release-props.ts"
 import type { Json, Write } from "../provider.ts"
+import type { Before } from "../verify/answer.ts"
 import { askCheck } from "../verify/check.ts"
 import type { LocalTools } from "../verify/tools.ts"
-import { CountedJudging } from "./counted-judging.ts"
+import { CountedJudging, sourceOf } from "./counted-judging.ts"
+import { type CountSource, trafficCounts } from "./counting.ts"
 import { broughtBack } from "./outcome.ts"
 import { type Progress, progressIn } from "./progress.ts"
 import { type Checked, ms, named, RollOut } from "./roll-out.ts"
@@ -35,9 +37,12 @@ export async function carryOut(
     progress,
     traffic,
     judging,
-    watch: (promotedMs, signal) =>
-      watchBudget({ want, traffic, promotedMs, now: Date.now, tell: call.log, stopping: call.stopping }, signal),
-    ask: () => askAll(want, tools, call),
+    watch: (promotedMs, signal) => {
+      const source = watched(want, traffic, call)
+      const { stopping } = call
+      return watchBudget({ want, source, promotedMs, now: Date.now, tell: call.log, stopping }, signal)
+    },
+    ask: (beforeOf) => askAll(want, beforeOf, tools, call),
     hook: (commands, signal) => runHooks(commands, tools, call, signal),
     tell: (text) => call.log(text),
     save: (each) => call.progress(each as Json),
@@ -50,6 +55,14 @@ export async function carryOut(
   } finally {
     judging.end()
   }
+}
+
+/** What counts a version that has all traffic: who sends it, or where its first metric comes from. */
+function watched(want: ReleaseProps, traffic: Traffic | undefined, call: Call): CountSource | undefined {
+  const sides = { candidate: want, baseline: want }
+  if (traffic !== undefined) return trafficCounts(traffic, sides)
+  const [first] = Object.entries(want.metrics ?? {})
+  return first === undefined ? undefined : sourceOf(...first, sides, traffic, call)
 }
 
 /** Another version was on its way when its run was cut off, and is no longer declared: it gets no traffic any more. */
@@ -135,17 +148,34 @@ function routes(
 }
 
 /** All checks at once; a "no" of one is a "no" of all. */
-async function askAll({ checks }: ReleaseProps, tools: LocalTools, call: Call): Promise<Checked> {
+async function askAll(
+  { checks }: ReleaseProps,
+  beforeOf: (name: string) => Before,
+  tools: LocalTools,
+  call: Call,
+): Promise<Checked> {
   const answers = await Promise.all(
     Object.entries(checks).map(async ([name, check]) => {
-      const { verdict, evidence } = await askCheck(check, { ...call, connection: tools })
+      const { verdict, evidence, measured } = await askCheck(check, { ...call, connection: tools }, beforeOf(name))
       call.log(`${name}: ${verdict}: ${evidence}`)
-      return { name, verdict, evidence }
+      return { name, verdict, evidence, measured }
     }),
   )
+  const measured = Object.fromEntries(
+    answers.flatMap((each) =>
+      each.verdict === "yes" && each.measured !== undefined && isCompared(checks[each.name]?.probe)
+        ? [[each.name, each.measured]]
+        : [],
+    ),
+  )
   const worst = answers.find(({ verdict }) => verdict === "no") ?? answers.find(({ verdict }) => verdict !== "yes")
-  if (worst !== undefined) return { verdict: worst.verdict, evidence: `${worst.name}: ${worst.evidence}` }
-  return { verdict: "yes", evidence: "" }
+  if (worst !== undefined) return { verdict: worst.verdict, evidence: `${worst.name}: ${worst.evidence}`, measured }
+  return { verdict: "yes", evidence: "", measured }
+}
+
+/** Whether it is worth to be remembered what it measures. */
+function isCompared(probe: unknown): boolean {
+  return Object(probe).against !== undefined
 }
 
 /** @throws FettleError where one of them fails */

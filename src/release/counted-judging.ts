@@ -1,11 +1,21 @@
+import { hostOf } from "../connect/host/driver.ts"
 import type { Traffic } from "../connect/traffic.ts"
 import { FettleError } from "../errors.ts"
 import { freshOf } from "../program/release-memory.ts"
 import type { ReleaseOutputs, ReleaseProps } from "../program/release-props.ts"
 import type { Json, Write } from "../provider.ts"
-import { between, type Counted, type CountSource, trafficCounts, type VersionInstances } from "./counting.ts"
+import { openSettings } from "../verify/open-settings.ts"
+import {
+  between,
+  type Counted,
+  type CountSource,
+  readOrMissing,
+  trafficCounts,
+  type VersionInstances,
+} from "./counting.ts"
 import { Probing } from "./probing.ts"
 import type { Progress } from "./progress.ts"
+import { PrometheusCounts, type PrometheusCountsParts, type PrometheusSource } from "./prometheus-counts.ts"
 import { type Judged, type Judging, ms } from "./roll-out.ts"
 import { Judge, type JudgeSettings, type JudgeState } from "./verdict/judge.ts"
 
@@ -24,6 +34,8 @@ export class CountedJudging implements Judging {
   readonly #judge: Judge
   readonly #sources: ReadonlyMap<string, CountSource>
   readonly #last = new Map<string, { readonly candidate: Counted; readonly baseline: Counted; readonly atMs: number }>()
+  /** When each source was read last, also where that brought nothing yet. */
+  readonly #looked = new Map<string, number>()
   readonly #probings: ReadonlyMap<string, Probing>
   readonly #call: Call
   readonly #leastMs: number
@@ -54,11 +66,11 @@ export class CountedJudging implements Judging {
   ): Promise<CountedJudging> {
     const sources = new Map<string, CountSource>()
     const probings = new Map<string, Probing>()
-    const metrics = want.metrics ?? USUAL
+    const metrics = want.metrics ?? (traffic === undefined ? {} : USUAL)
     const live = baselineOf(want, before)
-    if (traffic !== undefined && live !== undefined)
+    if (live !== undefined)
       for (const [name, metric] of Object.entries(metrics)) {
-        sources.set(name, sourceOf(name, metric, want, live, traffic))
+        sources.set(name, sourceOf(name, metric, { candidate: want, baseline: live }, traffic, call))
         if (metric.probes !== undefined)
           probings.set(name, new Probing(metric.probes, { candidate: want, baseline: live }))
       }
@@ -96,6 +108,9 @@ export class CountedJudging implements Judging {
     if (last !== undefined && atMs - last.atMs < this.#leastMs) return // a step has just begun: it goes into the next interval
     const probing = this.#probings.get(name)
     const now = await readOrMissing(source, signal)
+    const lookedMs = this.#looked.get(name)
+    this.#looked.set(name, atMs)
+    if (now.held === true && last !== undefined) return
     this.#last.set(name, { ...now, atMs })
     const candidate = between(last?.candidate, now.candidate)
     const baseline = between(last?.baseline, now.baseline)
@@ -105,6 +120,7 @@ export class CountedJudging implements Judging {
       metric: name,
       atMs,
       lengthMs: atMs - last.atMs,
+      ...(lookedMs === undefined ? {} : { lookMs: atMs - lookedMs }),
       step,
       ...(probing === undefined ? {} : { probes: probing.take() }),
       ...("missing" in candidate ? {} : { candidate }),
@@ -120,32 +136,40 @@ function baselineOf({ fresh }: ReleaseProps, before: ReleaseOutputs | undefined)
   return live === undefined || fresh.length === 0 ? live : { version: freshOf(live.version), instances: fresh }
 }
 
-async function readOrMissing(
-  source: CountSource,
-  signal: AbortSignal,
-): Promise<{ readonly candidate: Counted; readonly baseline: Counted }> {
-  try {
-    return await source.read(signal)
-  } catch (thrown) {
-    if (signal.aborted) throw thrown
-    const missing = thrown instanceof FettleError ? thrown.fact : String(thrown)
-    return { candidate: { missing }, baseline: { missing } }
-  }
-}
-
-function sourceOf(
+/** @throws FettleError `PROPS_INVALID` where who sends the traffic should count, and nobody is named who does */
+export function sourceOf(
   name: string,
   { source }: Metric,
-  want: ReleaseProps,
-  live: VersionInstances,
-  traffic: Traffic,
+  sides: { readonly candidate: VersionInstances; readonly baseline: VersionInstances },
+  traffic: Traffic | undefined,
+  call: Pick<Call, "reveal" | "secret" | "hide" | "reach">,
 ): CountSource {
-  const { from, counts, slowerThanMs } = source as { from: string; counts?: unknown; slowerThanMs?: unknown }
-  const sides = { candidate: want, baseline: live }
-  if (from === "traffic" && counts === "errors") return trafficCounts(traffic, sides)
-  if (from === "traffic" && counts === "slow" && typeof slowerThanMs === "number")
-    return trafficCounts(traffic, sides, slowerThanMs)
-  throw new FettleError("PROPS_INVALID", `metrics.${name}: there is no source ${JSON.stringify(from)}`)
+  if (source.from === "prometheus") {
+    const { settings, hide } = openSettings(
+      source,
+      (secret) => call.reveal(secret),
+      (secret, value) => call.secret(secret, value),
+    )
+    return new PrometheusCounts(settings as PrometheusSource, sides, {
+      hide: (text) => hide(call.hide?.(text) ?? text),
+      dial: source.on === undefined ? undefined : dialOn(source.on, call),
+    })
+  }
+  if (traffic !== undefined)
+    return trafficCounts(traffic, sides, source.counts === "slow" ? source.slowerThanMs : undefined)
+  throw new FettleError("PROPS_INVALID", `metrics.${name} comes from who sends the traffic, and nobody does`, {
+    next: "give the release `traffic`, or counts from elsewhere",
+  })
+}
+
+/** Connects from a host. @throws FettleError `CONNECTION_WRONG` for what is none */
+function dialOn(name: string, call: Pick<Call, "reach">): NonNullable<PrometheusCountsParts["dial"]> {
+  return async (to, signal) => {
+    const driver = await call.reach?.(name)
+    const host = driver === undefined ? undefined : hostOf(driver)
+    if (host === undefined) throw new FettleError("CONNECTION_WRONG", `${name} is no host that can be asked from`)
+    return host.dial(to, signal)
+  }
 }
 
 function settingsOf(want: ReleaseProps, metrics: Readonly<Record<string, Metric>>): JudgeSettings {
@@ -166,5 +190,5 @@ function settingsOf(want: ReleaseProps, metrics: Readonly<Record<string, Metric>
 
 /** Caches and compilers warm up: at first, answers may be as slow as they like. */
 function isSlowness(source: Metric["source"]): boolean {
-  return source.counts === "slow"
+  return source.from === "traffic" && source.counts === "slow"
 }

@@ -1,4 +1,5 @@
 import type { Counters, Traffic } from "../connect/traffic.ts"
+import { FettleError } from "../errors.ts"
 import type { InstanceAddress } from "../program/release-memory.ts"
 import { named } from "./roll-out.ts"
 import { slowerThan } from "./verdict/buckets.ts"
@@ -12,6 +13,8 @@ export type Counted =
 export interface Sides {
   readonly candidate: Counted
   readonly baseline: Counted
+  /** True where there is no news of both sides yet: the interval goes on. */
+  readonly held?: boolean
 }
 
 /** Where the counts of one metric come from. */
@@ -74,4 +77,15 @@ export function between(
   const bad = now.bad - before.bad
   if (!(requests >= 0) || !(bad >= 0)) return { missing: "the counters went back" }
   return { requests, bad }
+}
+
+/** A reading, or why there is none: a source that fails says nothing of what it counts. */
+export async function readOrMissing(source: CountSource, signal: AbortSignal): Promise<Sides> {
+  try {
+    return await source.read(signal)
+  } catch (thrown) {
+    if (signal.aborted) throw thrown
+    const missing = thrown instanceof FettleError ? thrown.fact : String(thrown)
+    return { candidate: { missing }, baseline: { missing } }
+  }
 }

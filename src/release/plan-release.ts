@@ -29,7 +29,9 @@ function reason(
   return typeof traffic === "string" ? traffic : undefined
 }
 
-function stepsInWords({ steps, instances, traffic, deadline }: ReleaseProps): string {
+function stepsInWords({ steps, instances, traffic, metrics = {}, deadline }: ReleaseProps): string {
+  if (traffic === undefined && Object.keys(metrics).length > 0)
+    return `checked, and counted beside the version before it, decided within ${String(deadline)}`
   if (traffic === undefined) return "checked, then it has all traffic"
   const words = steps === "rolling" ? `${instances.length} instances, one after the other` : `${steps.join(" → ")} %`
   return `${words}, decided within ${String(deadline)}`

@@ -17,6 +17,8 @@ export const progressShape = z.object({
   promotedMs: z.number().optional(),
   /** State of the judgement. */
   judge: z.unknown().optional(),
+  /** What its checks measured before it got traffic, by their names. */
+  measured: z.record(z.string(), z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]))).optional(),
   /** Why it was decided as it was. */
   sentence: z.string().optional(),
 })

@@ -3,14 +3,17 @@ import { type Duration, durationMs } from "../policies/duration.ts"
 import { sleep } from "../policies/timer.ts"
 import { freshOf, type InstanceAddress } from "../program/release-memory.ts"
 import type { ReleaseOutputs, ReleaseProps } from "../program/release-props.ts"
+import type { Before, Measured } from "../verify/answer.ts"
 import { held, promoted, rolledBack } from "./outcome.ts"
 import type { Progress } from "./progress.ts"
-import { allTo, type InstanceShare, type Sides, type Step, stepsOf } from "./shares.ts"
+import { allTo, BESIDE, type InstanceShare, type Sides, type Step, stepsOf } from "./shares.ts"
 
 /** What the checks of a release say together. */
 export interface Checked {
   readonly verdict: "yes" | "no" | "inconclusive"
   readonly evidence: string
+  /** What each of them measured. */
+  readonly measured: Readonly<Record<string, Measured>>
 }
 
 /** What the counts of a release say so far. */
@@ -38,7 +41,8 @@ export interface RollOutParts {
   readonly judging: Judging
   /** Watches with all traffic on the new version: why it is to go back, or undefined at the end of its time. */
   watch(promotedMs: number, signal: AbortSignal): Promise<string | undefined>
-  ask(signal: AbortSignal): Promise<Checked>
+  /** Puts its questions. `before` is of each by its name: when the release began, and what was measured before any traffic. */
+  ask(before: (name: string) => Before, signal: AbortSignal): Promise<Checked>
   hook(commands: readonly (readonly string[])[], signal: AbortSignal): Promise<void>
   tell(text: string): void
   /** Writes down how far it has come, before it goes on. */
@@ -68,7 +72,7 @@ export class RollOut {
   #progress: Progress
 
   constructor(parts: RollOutParts) {
-    const { want, before, progress } = parts
+    const { want, before, progress, traffic, judging } = parts
     this.#parts = parts
     const live = before?.live
     this.#sides = {
@@ -76,7 +80,8 @@ export class RollOut {
       after: want.instances.map((each) => named(each, want.version)),
       fresh: want.fresh.map((each) => named(each, freshOf(live?.version ?? ""))),
     }
-    this.#steps = stepsOf(want, this.#sides)
+    const isBeside = traffic === undefined && judging.counts
+    this.#steps = isBeside ? BESIDE : stepsOf(want, this.#sides)
     const servers = [...this.#sides.after, ...this.#sides.fresh].map(({ name }) => name)
     const known = progress?.servers ?? []
     this.#progress = { ...(progress ?? this.#fromStart()), servers: [...new Set([...known, ...servers])] }
@@ -144,7 +149,8 @@ export class RollOut {
     const isResumed = this.#progress.phase === "shifting" && this.#progress.step === at
     if (!isResumed) await this.#save({ phase: "shifting", step: at, stepSinceMs: now() })
     await this.#route(step.shares)
-    tell(`${isResumed ? "goes on with" : "sends"} ${step.words} of the traffic to ${this.#parts.want.version}`)
+    if (this.#steps === BESIDE) tell(`${this.#parts.want.version} has ${step.words} of the traffic, as others send it`)
+    else tell(`${isResumed ? "goes on with" : "sends"} ${step.words} of the traffic to ${this.#parts.want.version}`)
   }
 
   /** At one step: its checks, then counts until its time is over. */
@@ -214,7 +220,10 @@ export class RollOut {
 
   async #checked(when: string): Promise<ReleaseOutputs | undefined> {
     const { want, before, ask, signal } = this.#parts
-    const { verdict, evidence } = await ask(signal)
+    const isNow = this.#progress.phase === "before"
+    const { startedMs, measured: known = {} } = this.#progress
+    const { verdict, evidence, measured } = await ask((name) => ({ startedMs, isNow, measured: known[name] }), signal)
+    if (isNow) await this.#save({ measured }) // what is measured from here on is compared with it, by a later run, too
     if (verdict === "yes") return undefined
     const sentence = `${verdict === "no" ? "Rolled back" : "Not decided"} ${when}: ${evidence}`
     if (verdict === "no" || want.onInconclusive === "rollback") return this.#back(sentence)

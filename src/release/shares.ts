@@ -39,6 +39,15 @@ export function stepsOf<I extends InstanceAddress>(
   return steps.map((percent) => stepAt(percent / 100, sides))
 }
 
+/**
+ * The steps where nobody that we know sends the traffic: both versions stand beside each other and get what they get, until the new one
+ * is proven. Pure.
+ */
+export const BESIDE: readonly Step<never>[] = [
+  { share: 0, words: "its own part", shares: [] },
+  { share: 1, words: "all", shares: [] },
+]
+
 function stepAt<I extends InstanceAddress>(share: number, { before, after, fresh }: Sides<I>): Step<I> {
   const words = `${Math.round(share * 1000) / 10} %`
   const beside = fresh.length === 0 ? 0 : Math.min(share, 1 - share)

@@ -1,7 +1,6 @@
-import type { Traffic } from "../connect/traffic.ts"
 import { sleep } from "../policies/timer.ts"
 import type { ReleaseProps } from "../program/release-props.ts"
-import { between, type Counted, trafficCounts } from "./counting.ts"
+import { between, type Counted, type CountSource, readOrMissing } from "./counting.ts"
 import { ms } from "./roll-out.ts"
 
 /** What one look at the counters has brought. */
@@ -55,7 +54,8 @@ function within(ticks: readonly Tick[], sinceMs: number): { readonly requests: n
 /** What a watch works with. */
 export interface WatchParts {
   readonly want: ReleaseProps
-  readonly traffic: Traffic | undefined
+  /** Undefined where nothing is counted. */
+  readonly source: CountSource | undefined
   readonly promotedMs: number
   now(): number
   tell(text: string): void
@@ -65,18 +65,16 @@ export interface WatchParts {
 
 /** Watches the error budget of a version that has all traffic; gives why it is to go back, or undefined at the end of its time. */
 export async function watchBudget(
-  { want, traffic, promotedMs, now, tell, stopping }: WatchParts,
+  { want, source, promotedMs, now, tell, stopping }: WatchParts,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  if (want.watch === undefined || traffic === undefined) return undefined
-  const side = { version: want.version, instances: want.instances }
-  const source = trafficCounts(traffic, { candidate: side, baseline: side })
+  if (want.watch === undefined || source === undefined) return undefined
   const untilMs = promotedMs + ms(want.watch.for)
   const ticks: Tick[] = []
   let last: Counted | undefined
   tell(`watches ${want.version} with all traffic for ${String(want.watch.for)}`)
   for (;;) {
-    const { candidate } = await source.read(signal)
+    const { candidate } = await readOrMissing(source, signal)
     const came = between(last, candidate)
     if (!("missing" in candidate)) last = candidate
     if (!("missing" in came)) ticks.push({ atMs: now(), ...came })

@@ -24,6 +24,16 @@ export interface Answer {
   readonly lasting?: boolean
 }
 
+/** The release that a question belongs to. */
+export interface Before {
+  /** When it began. */
+  readonly startedMs: number
+  /** What this question measured before the version got traffic; undefined where that was not written down. */
+  readonly measured?: Measured | undefined
+  /** True while the version has no traffic yet: what is measured now will be what was measured before. */
+  readonly isNow: boolean
+}
+
 /** One question put to a target. */
 export interface Question {
   /** Aborted when the check is cancelled and when the time of this question is over. */
@@ -33,6 +43,8 @@ export interface Question {
   /** Of the place it is asked from. */
   readonly tools: LocalTools
   readonly where: Where
+  /** Undefined outside of a release. */
+  readonly before?: Before | undefined
   /** Kept between the questions of one check. */
   readonly memory: Map<string, unknown>
   /** Quotes a value in evidence. What comes from the target must stand there through it alone: it may hold secrets. */
@@ -72,4 +84,16 @@ export function inconclusive(evidence: string, measured: Measured = {}): Answer 
 export function judged(wrong: readonly (string | undefined)[], evidence: string, measured: Measured = {}): Answer {
   const faults = wrong.filter((each) => each !== undefined)
   return faults.length === 0 ? yes(evidence, measured) : no(faults.join("; "), measured)
+}
+
+/** Yes where nothing is wrong and nothing unsure. What is wrong counts more than what nobody knows. */
+export function judgedUnlessUnsure(
+  wrong: readonly (string | undefined)[],
+  unsure: readonly (string | undefined)[],
+  evidence: string,
+  measured: Measured = {},
+): Answer {
+  const unknown = unsure.filter((each) => each !== undefined)
+  if (unknown.length === 0 || wrong.some((each) => each !== undefined)) return judged(wrong, evidence, measured)
+  return inconclusive(unknown.join("; "), measured)
 }

@@ -4,7 +4,7 @@ import { type Duration, durationMs } from "../policies/duration.ts"
 import type { Address } from "../program/address.ts"
 import { CHECK_KIND, type CheckOutputs, checkOutputs, checkProps } from "../program/check.ts"
 import { type Key, type Provider, provider, type Seen, type Write } from "../provider.ts"
-import type { Answer } from "./answer.ts"
+import type { Answer, Before } from "./answer.ts"
 import { type Asked, askUntil, type Timing } from "./ask-until.ts"
 import { openSettings } from "./open-settings.ts"
 import { type Ask, prepare } from "./question.ts"
@@ -48,9 +48,14 @@ function lastOf({ last }: Key<CheckProps, CheckOutputs> & { readonly address: Ad
 
 /**
  * Asks one check, with its waits.
+ * @param before the release that it belongs to
  * @throws FettleError `CANCELLED`; all else is a verdict
  */
-export async function askCheck(want: CheckProps, call: Write<LocalTools>): Promise<CheckOutputs> {
+export async function askCheck(
+  want: CheckProps,
+  call: Write<LocalTools>,
+  before?: Before | undefined,
+): Promise<CheckOutputs> {
   const started = performance.now()
   const { settings, hide: hideOpened } = openSettings(
     want.probe,
@@ -59,7 +64,7 @@ export async function askCheck(want: CheckProps, call: Write<LocalTools>): Promi
   )
   const hide = (text: string): string => hideOpened(call.hide?.(text) ?? text)
   const standpoint = await standpointOf(want.on, call)
-  const question = told(await prepare(settings, { ...standpoint, signal: call.signal, hide }), hide, call)
+  const question = told(await prepare(settings, { ...standpoint, before, signal: call.signal, hide }), hide, call)
   const asked = await untilCancelled(() => askUntil(question, timingOf(want), call.signal), call.signal)
   const { verdict, measured = {} } = asked.answer
   return {

@@ -2,7 +2,7 @@ import { causeText } from "../errors.ts"
 import { follow, onAbort } from "../policies/signals.ts"
 import { isPlain } from "../program/output.ts"
 import { type ProbeName, type ProbeSettings, probeSchemas } from "../program/probe-settings.ts"
-import { type Answer, type Asker, inconclusive } from "./answer.ts"
+import { type Answer, type Asker, type Before, inconclusive } from "./answer.ts"
 import { Clock } from "./clock.ts"
 import { shown } from "./expectation.ts"
 import type { Standpoint } from "./where.ts"
@@ -19,11 +19,14 @@ const askers: Askers = {
   log: async () => (await import("./probes/log.ts")).log,
   sql: async () => (await import("./probes/sql.ts")).sql,
   process: async () => (await import("./probes/process.ts")).process,
+  container: async () => (await import("./probes/container.ts")).container,
+  prometheus: async () => (await import("./probes/prometheus.ts")).prometheus,
 }
 
 /** What a question is put with. */
 interface Asking extends Standpoint {
   readonly signal: AbortSignal
+  readonly before?: Before | undefined
   /** Text without the secrets that are known by now. */
   hide(text: string): string
 }
@@ -54,7 +57,7 @@ function unaskable(evidence: string): Ask {
 function asking(
   asker: Asker<unknown>,
   settings: { readonly timeoutMs?: number | undefined },
-  { tools, where, signal, hide }: Asking,
+  { tools, where, before, signal, hide }: Asking,
 ): Ask {
   const memory = new Map<string, unknown>()
   const ownMs = settings.timeoutMs ?? asker.timeoutMs
@@ -67,6 +70,7 @@ function asking(
       limitMs: timeMs,
       tools,
       where,
+      before,
       memory,
       hide,
       show: (value: unknown) => shown(value, hide),

@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, test } from "vitest"
 import type { Comparison, Survey } from "../../src/events/survey.ts"
 import { need } from "../support/need.ts"
+import { OwnNetwork } from "../support/own-network.ts"
 import { canStartHosts, SshHost, stopHosts } from "../support/ssh-host.ts"
 import { onTerminal, place, TERMINAL } from "./fettle.ts"
 
@@ -78,7 +79,9 @@ describe.skipIf(!canStartHosts())("over ssh", () => {
       { part: "users", name: "ann", right: expect.any(String) },
     ])
     expect(other.text).not.toContain("hunter")
-    const self = await at.fettle(["diff", a.name, a.name, "--config", at.path("config")])
+    const network = await OwnNetwork.start() // where no other test opens a port between the two looks
+    const self = await at.fettle(["diff", a.name, a.name, "--config", network.configOf(a)])
+    network.stop()
     expect(self).toMatchObject({ code: 0, stdout: expect.stringContaining("are equal") })
     expect((await at.fettle(["diff", a.name])).text).toContain("takes 2 hosts")
   })

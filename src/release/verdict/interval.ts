@@ -17,6 +17,8 @@ export interface IntervalCounts {
   /** End of the interval. */
   readonly atMs: number
   readonly lengthMs: number
+  /** Time since who counts was looked at last, where that was in the middle of the interval. Default: the whole interval. */
+  readonly lookMs?: number
   readonly step?: number
   /** The same reading as before, by its own time: it says nothing new. */
   readonly stale?: boolean
@@ -27,15 +29,16 @@ const GAP = 20
 
 /**
  * Why an interval is no evidence; undefined where it is. No data is never evidence, neither for a version nor against it.
- * @param lastMs length of the interval before it
+ * @param lastMs time between two looks before it
  */
 export function unusable(interval: IntervalCounts, lastMs: number | undefined): string | undefined {
   const { candidate, baseline, probes, missing, lengthMs, stale } = interval
+  const lookMs = interval.lookMs ?? lengthMs
   const hasProbes = probes !== undefined && probes.candidate.requests > 0
   if (missing !== undefined && !hasProbes) return missing
   if (stale === true) return "the source gave the same reading twice"
   if (!(lengthMs > 0)) return "the clock went back"
-  if (lastMs !== undefined && lengthMs > GAP * lastMs) return "there is a gap between two readings"
+  if (lastMs !== undefined && lookMs > GAP * lastMs) return "there is a gap between two readings"
   for (const side of [candidate, baseline, probes?.candidate, probes?.baseline])
     if (side !== undefined && !isCount(side)) return "the source gave what is no count"
   if (hasProbes) return undefined

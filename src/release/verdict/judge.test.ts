@@ -111,6 +111,14 @@ describe("no data is never evidence", () => {
   })
 })
 
+test("a long interval is no gap where who counts was looked at in the middle of it", () => {
+  const long = { ...counts(101, [100, 0], [100, 30]), lengthMs: 100 * MINUTE }
+  const gap = observed([counts(1, [1, 0], [1, 0]), long])
+  expect(gap.judgement().metrics[0]?.candidate.requests).toBe(1)
+  const looked = observed([counts(1, [1, 0], [1, 0]), { ...long, lookMs: MINUTE }])
+  expect(looked.judgement().metrics[0]?.candidate.requests).toBe(101)
+})
+
 test("while it warms up only what is far worse counts; slowness not at all", () => {
   const cold = [1, 2].map((at) => counts(at, [60, 3], [60, 1]))
   const five = observed(

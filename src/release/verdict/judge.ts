@@ -121,13 +121,14 @@ export class Judge {
     const metric = this.#settings.metrics.find(({ name }) => name === interval.metric)
     if (state === undefined || metric === undefined) return
     const missing = unusable(interval, state.lastMs)
+    const lookMs = interval.lookMs ?? interval.lengthMs
     if (missing !== undefined) {
-      const isGap = interval.lengthMs > (state.lastMs ?? 0) // what follows it at the same pace is no gap any more
-      const lastMs = isGap ? interval.lengthMs : state.lastMs
+      const isGap = lookMs > (state.lastMs ?? 0) // what follows it at the same pace is no gap any more
+      const lastMs = isGap ? lookMs : state.lastMs
       this.#metrics.set(metric.name, { ...state, lastMs, missing, unjudged: state.unjudged + 1 })
       return
     }
-    const lastMs = interval.lengthMs
+    const lastMs = lookMs
     const startMs = interval.atMs - interval.lengthMs
     this.#firstMs ??= startMs
     const isCold = startMs - this.#firstMs < this.#settings.warmupMs

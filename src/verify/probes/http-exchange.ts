@@ -1,9 +1,15 @@
 import type { IncomingMessage } from "node:http"
 import { performance } from "node:perf_hooks"
+import type { Duplex } from "node:stream"
 import type { PeerCertificate, TLSSocket } from "node:tls"
+import type { DialTo } from "../../connect/dial.ts"
 import type { ProbeSettings } from "../../program/probe-settings.ts"
-import type { Question } from "../answer.ts"
+import type { Question as Whole } from "../answer.ts"
 
+type Question = Pick<Whole, "signal" | "at"> & {
+  /** Opens the way there from elsewhere. Default: from this machine. */
+  readonly dial?: ((to: DialTo, signal: AbortSignal) => Promise<Duplex>) | undefined
+}
 type Settings = ProbeSettings<"http">
 
 /** One answer of a server. */
@@ -53,7 +59,7 @@ export async function exchange(
 async function send(
   { url, method, headers, body }: Request,
   { ca }: Settings,
-  { signal, at }: Question,
+  { signal, at, dial }: Question,
   taken: { ms: number; busyMs: number },
 ): Promise<IncomingMessage> {
   const { request } = url.protocol === "https:" ? await import("node:https") : await import("node:http")
@@ -65,8 +71,9 @@ async function send(
     ...(body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) }),
   }
   at("connecting")
+  const way = dial === undefined ? { agent: false } : await through(url, dial, trusted, signal)
   return new Promise((resolve, reject) => {
-    const call = request(url, { method, headers: { ...own, ...headers }, agent: false, signal, ...trusted })
+    const call = request(url, { method, headers: { ...own, ...headers }, signal, ...trusted, ...way })
     call.once("finish", () => at("the request was sent"))
     call.once("socket", () => {
       const started = performance.now()
@@ -80,6 +87,24 @@ async function send(
     call.on("error", reject)
     call.end(body)
   })
+}
+
+/** A connection that is opened from elsewhere. TLS is spoken and verified here. */
+async function through(
+  url: URL,
+  dial: NonNullable<Question["dial"]>,
+  trusted: { readonly ca?: readonly string[] },
+  signal: AbortSignal,
+): Promise<{ readonly createConnection: () => Duplex }> {
+  const host = url.hostname.replace(/^\[|\]$/g, "")
+  const isTls = url.protocol === "https:"
+  const stream = await dial({ host, port: Number(url.port) || (isTls ? 443 : 80) }, signal)
+  if (!isTls) return { createConnection: () => stream }
+  const { connect } = await import("node:tls")
+  const { isIP } = await import("node:net")
+  const name = isIP(host) === 0 ? { servername: host } : { host }
+  const secure = connect({ socket: stream, ...name, ...(trusted.ca === undefined ? {} : { ca: [...trusted.ca] }) })
+  return { createConnection: () => secure }
 }
 
 async function received(
