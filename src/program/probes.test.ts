@@ -2,7 +2,8 @@ import { expect, test } from "vitest"
 import { Secret } from "../secrets/secret.ts"
 import type { Address } from "./address.ts"
 import { Output } from "./output.ts"
-import { command, dns, file, http, log, processes, tcp } from "./probes.ts"
+import { log } from "./log-probes.ts"
+import { command, dns, file, http, processes, tcp } from "./probes.ts"
 import { sql } from "./sql-probes.ts"
 
 const output = <T>(key: string): Output<T> => new Output<T>({ op: "ref", node: "host.process[app]" as Address, key })

@@ -1,3 +1,5 @@
+import { engineOf } from "../connect/docker/client-of.ts"
+import type { EngineClient } from "../connect/docker/engine-client.ts"
 import { hostOf } from "../connect/host/driver.ts"
 import type { HostClient } from "../connect/host/kind.ts"
 import { FettleError } from "../errors.ts"
@@ -15,6 +17,7 @@ export type Where =
       /** Folder of the program on this machine. */
       readonly here: string
     }
+  | { readonly type: "docker"; readonly name: string; readonly engine: EngineClient }
 
 /** A place to ask from, with the tools of that place. */
 export interface Standpoint {
@@ -23,7 +26,7 @@ export interface Standpoint {
 }
 
 /**
- * Where a check is asked: on this machine, or on the host that it names.
+ * Where a check is asked: on this machine, or on the host or the Engine that it names.
  * @throws FettleError what opening the connection throws
  */
 export async function standpointOf(
@@ -32,7 +35,10 @@ export async function standpointOf(
 ): Promise<Standpoint> {
   if (name === undefined) return { where: { type: "here" }, tools: call.connection }
   if (call.reach === undefined) throw new FettleError("INTERNAL", "this call reaches no other connection")
-  const host = hostOf(await call.reach(name))
-  if (host === undefined) throw new FettleError("CONNECTION_WRONG", `${name} is no host that a check can be asked on`)
+  const driver = await call.reach(name)
+  const engine = engineOf(driver)
+  if (engine !== undefined) return { where: { type: "docker", name, engine }, tools: call.connection }
+  const host = hostOf(driver)
+  if (host === undefined) throw new FettleError("CONNECTION_WRONG", `${name} is nothing that a check can be asked on`)
   return { where: { type: "host", name, host, here: call.connection.cwd }, tools: hostTools(host) }
 }

@@ -146,7 +146,7 @@ test.each([
   [/a\Bb/, "\\B"],
   [/\p{L}/u, "\\p"],
   [/a/m, "the flag m"],
-  [/[a]/v, "the flag v"],
+  [new RegExp("[a]", "v"), "the flag v"],
   [/s/iu, "the flags iu"],
   [/a\0b/, "\\0"],
   [/a{300}/, "a{300}"],

@@ -72,6 +72,16 @@ export function scan({ file, from, to, regex, flags }: ScanRange): Scanned {
   }
 }
 
+/** Counts the matching lines of a text: each ends with a line break. Run by worker threads. */
+export function scanText({ text, regex, flags }: { readonly text: string } & Pick<ScanRange, "regex" | "flags">): Pick<
+  Scanned,
+  "count" | "first"
+> {
+  const counter = new LineCounter(regex, flags)
+  counter.add(text)
+  return { count: counter.count, first: counter.first }
+}
+
 /** One byte is one character in most logs; decoding those costs a copy and no more. */
 function textOf(bytes: Buffer): string {
   return bytes.toString(isAscii(bytes) ? "latin1" : "utf8")

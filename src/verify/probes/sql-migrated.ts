@@ -87,7 +87,7 @@ async function wantedOf(
       return { ...inconclusive(`${wrong} is no name of a migration of ${tool.name}`), lasting: true }
     return names.flatMap((name) => tool.ofName(name) ?? [])
   }
-  const path = resolve(where.type === "here" ? tools.cwd : where.here, folder)
+  const path = resolve(where.type === "host" ? where.here : tools.cwd, folder)
   try {
     const wanted = (await migrationFiles(path, signal)).flatMap((file) => tool.ofFile(file) ?? [])
     return wanted.length > 0 ? wanted : inconclusive(`there is no migration of ${tool.name} in ${folder}`)
