@@ -5,6 +5,7 @@ import type { Json, Write } from "../provider.ts"
 import { askCheck } from "../verify/check.ts"
 import type { LocalTools } from "../verify/tools.ts"
 import { CountedJudging } from "./counted-judging.ts"
+import { takeMarks, withMarks } from "./log-marks.ts"
 import { broughtBack } from "./outcome.ts"
 import { type Progress, progressIn } from "./progress.ts"
 import { type Checked, ms, named, RollOut } from "./roll-out.ts"
@@ -28,6 +29,8 @@ export async function carryOut(
   if (left !== undefined && left.version !== want.version) await giveUp(left, want, before, traffic, call)
   const progress = left?.version === want.version ? left : undefined
   if (progress === undefined && before?.live?.version === want.version) return reroute(want, before, traffic, call)
+  const logs = progress === undefined ? await takeMarks(want, tools, call) : progress.logs
+  const checks = withMarks(want, logs ?? {})
   const judging = await CountedJudging.of(want, before, traffic, progress, call)
   const roll = new RollOut({
     want,
@@ -36,7 +39,8 @@ export async function carryOut(
     traffic,
     judging,
     watch: (promotedMs, signal) => watchBudget({ want, traffic, promotedMs, now: Date.now, tell: call.log }, signal),
-    ask: () => askAll(want, tools, call),
+    ask: () => askAll(checks, tools, call),
+    logs,
     hook: (commands, signal) => runHooks(commands, tools, call, signal),
     tell: (text) => call.log(text),
     save: (each) => call.progress(each as Json),
@@ -122,7 +126,7 @@ function routes(
 }
 
 /** All checks at once; a "no" of one is a "no" of all. */
-async function askAll({ checks }: ReleaseProps, tools: LocalTools, call: Call): Promise<Checked> {
+async function askAll(checks: ReleaseProps["checks"], tools: LocalTools, call: Call): Promise<Checked> {
   const answers = await Promise.all(
     Object.entries(checks).map(async ([name, check]) => {
       const { verdict, evidence } = await askCheck(check, { ...call, connection: tools })

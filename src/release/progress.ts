@@ -13,6 +13,8 @@ export const progressShape = z.object({
   startedMs: z.number(),
   /** When all traffic went to it. */
   promotedMs: z.number().optional(),
+  /** By the name of its check: the end of a log when the release began. */
+  logs: z.record(z.string(), z.unknown()).optional(),
   /** State of the judgement. */
   judge: z.unknown().optional(),
   /** Why it was decided as it was. */

@@ -39,6 +39,8 @@ export interface RollOutParts {
   /** Watches with all traffic on the new version: why it is to go back, or undefined at the end of its time. */
   watch(promotedMs: number, signal: AbortSignal): Promise<string | undefined>
   ask(signal: AbortSignal): Promise<Checked>
+  /** By the name of its check: the end of a log as it is, where a check looks at it from here on. Kept with the progress. */
+  readonly logs?: Progress["logs"]
   hook(commands: readonly (readonly string[])[], signal: AbortSignal): Promise<void>
   tell(text: string): void
   /** Writes down how far it has come, before it goes on. */
@@ -65,12 +67,13 @@ export class RollOut {
   #progress: Progress
 
   constructor(parts: RollOutParts) {
-    const { want, before, progress, now } = parts
+    const { want, before, progress, logs, now } = parts
     this.#parts = parts
     this.#steps = stepsOf(want, before?.live?.instances ?? [], want.instances)
     this.#progress = progress ?? {
       version: want.version,
       ...(before?.live === undefined ? {} : { from: before.live.version }),
+      ...(logs === undefined ? {} : { logs }),
       phase: "before",
       step: -1,
       stepSinceMs: now(),
@@ -93,6 +96,7 @@ export class RollOut {
   async #shift(): Promise<ReleaseOutputs | undefined> {
     const { want, hook, signal } = this.#parts
     if (this.#progress.phase === "before") {
+      if (this.#progress.logs !== undefined) await this.#save({}) // another run goes on from the same marks
       await hook(want.hooks?.before ?? [], signal)
       const no = await this.#checked("before it gets traffic")
       if (no !== undefined) return no
