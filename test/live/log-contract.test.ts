@@ -1,4 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { setTimeout as sleep } from "node:timers/promises"
+import { log as logs, type LogSince } from "../../src/program/log-probes.ts"
+import { resolve } from "../../src/program/output.ts"
+import { markFor } from "../../src/verify/probes/log-marks.ts"
 import { need } from "../support/need.ts"
 import { canStartHosts, stopHosts } from "../support/ssh-host.ts"
 import { canBootSystemd } from "../support/systemd-root.ts"
@@ -15,6 +19,7 @@ import {
   type LogWorld,
 } from "./log-worlds.ts"
 
+const { quiet } = logs
 const error = /\berror\b/i
 
 const WORLDS = [
@@ -141,6 +146,38 @@ describe.each(WORLDS)("$name", ({ can, start }) => {
     const answer = await (await asking(standpoint, place, { pattern: error }))()
     expect(answer).toMatchObject({ verdict: "inconclusive" })
     expect(answer.evidence).toMatch(/cannot be read|permission denied/)
+  })
+
+  it("what stands before a mark does not count", { timeout: 60_000 }, async () => {
+    const log = await world.fresh()
+    await world.write(log, "error before\n")
+    const probe = resolve(quiet({ ...log, pattern: error, since: "release" } as never), () => undefined)
+    const call = { signal: new AbortController().signal, hide: (text: string) => text }
+    await sleep(20) // an Engine tells times in milliseconds
+    const since = (await markFor(probe, async () => world.standpoint, call)) as LogSince
+    expect(since).not.toHaveProperty("untaken")
+    expect(await ask(log, { pattern: error, since })).toMatchObject({ verdict: "yes", measured: { lines: 0 } })
+    await world.write(log, "error after\n")
+    const answer = await ask(log, { pattern: error, since })
+    expect(answer).toMatchObject({ verdict: "no", measured: { lines: 1 } })
+    expect(answer.evidence).toContain("error after")
+    expect(await ask(log, { pattern: error, since: "start" })).toMatchObject({ measured: { lines: 2 } })
+  })
+
+  it("a last line that is not ended counts, and is not counted twice", { timeout: 60_000 }, async () => {
+    const log = await world.fresh()
+    if (!("path" in log)) return // journals and Engines keep half a line to themselves
+    await world.write(log, "INFO up\nerror ha")
+    const again = await asking(world.standpoint, log, { pattern: error, max: 9 })
+    expect(await again()).toMatchObject({ verdict: "yes", measured: { lines: 1 } })
+    await world.write(log, "lf\nerror whole\n")
+    expect(await again()).toMatchObject({ verdict: "yes", measured: { lines: 2 } })
+    expect(await ask(log, { pattern: /^error half$/ })).toMatchObject({ measured: { lines: 1 } })
+    await world.write(log, "no é err")
+    const dotted = await asking(world.standpoint, log, { pattern: /é.*err.?r?$/, max: 9 })
+    expect(await dotted()).toMatchObject({ measured: { lines: 1 } })
+    await world.write(log, "or\nend\n")
+    expect(await dotted()).toMatchObject({ measured: { lines: 1 } })
   })
 
   it("goes on where it is rotated meanwhile", { timeout: 60_000 }, async () => {

@@ -61,18 +61,26 @@ rest_of() {
   echo $((r))
 }
 ends_line() { [ "$(part $1 $(($2 - 1)) 1 | hex)" = 0a ]; }
+# Takes how grep has ended out of the hexadecimal text that it stands in.
+checked() {
+  case $1 in *r[01]c*) bare=$(printf %s "$1" | sed 's/r[01]c//') ;; *) exit ${ENDED.noGrep} ;; esac
+}
 look() { # fd from current inode
   exec 4</proc/self/fd/$1
   from $2 <&4
   count=0 line= sorted=
   if [ "$q" ]; then
-    sorted=$(find <&4 | sort_out)
+    sorted=$({ { find <&4; echo "r$?c" >&7; } | sort_out; } 7>&1 | tr -d '\\n')
+    checked "$sorted"
+    sorted=$bare
   elif [ "$gnu" ]; then
     if [ "$known" ]; then
       count=$(find -c <&4)
       [ $? -lt 2 ] || exit ${ENDED.noGrep}
     else
-      line=$(find -m1 <&4 | first)
+      line=$({ { find -m1 <&4; echo "r$?c" >&7; } | first; } 7>&1 | tr -d '\\n')
+      checked "$line"
+      line=$bare
       if [ "$line" ]; then
         count=1
         if ends_line $1 $(at 4); then more=$(find -c <&4); [ $? -lt 2 ] || exit ${ENDED.noGrep}; count=$((count + more)); fi
