@@ -62,7 +62,12 @@ export const log = {
    */
   quiet: (settings: Input<LogPlaceOptions & LogLines & LogOptions>): Probe => {
     const { pattern, ...rest } = plain(settings)
-    return probe("log", "log.quiet", { ...rest, ...(pattern === undefined ? {} : { pattern: asPattern(pattern) }) }, log.quiet)
+    return probe(
+      "log",
+      "log.quiet",
+      { ...rest, ...(pattern === undefined ? {} : { pattern: asPattern(pattern) }) },
+      log.quiet,
+    )
   },
 } as const
 

@@ -8,12 +8,7 @@ import { askedThrough } from "./probe-settings.ts"
  * A probe that looks only at this machine must not seem to look at another, nor one that needs another at this one.
  * @throws FettleError `PROPS_INVALID`
  */
-export function refuseElsewhere(
-  probe: unknown,
-  on: Connection | undefined,
-  address: string,
-  place: LazyPlace,
-): void {
+export function refuseElsewhere(probe: unknown, on: Connection | undefined, address: string, place: LazyPlace): void {
   const name = String(Object(probe).probe)
   const isContainer = isPlain(probe) && name === "log" && probe.container !== undefined
   const refuse = (fact: string, next: string): never => {

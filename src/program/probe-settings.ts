@@ -147,7 +147,8 @@ export const probeSchemas = {
       error: "expected either a pattern or a level",
     })
     .refine((each) => fits(each), {
-      error: "this `since` is of another kind of log: a file has offsets and marks, a journal cursors and times, a container times",
+      error:
+        "this `since` is of another kind of log: a file has offsets and marks, a journal cursors and times, a container times",
     }),
   sql: z
     .strictObject({
@@ -243,7 +244,11 @@ function given(...all: readonly unknown[]): number {
 }
 
 /** Whether a mark is of the kind of log that is asked. */
-function fits(settings: { readonly since: z.output<typeof logSince>; readonly path?: unknown; readonly journal?: unknown }): boolean {
+function fits(settings: {
+  readonly since: z.output<typeof logSince>
+  readonly path?: unknown
+  readonly journal?: unknown
+}): boolean {
   const { since, path, journal } = settings
   if (typeof since === "number") return path !== undefined
   if (typeof since === "string" || "untaken" in since) return true

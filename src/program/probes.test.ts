@@ -1,8 +1,8 @@
 import { expect, test } from "vitest"
 import { Secret } from "../secrets/secret.ts"
 import type { Address } from "./address.ts"
-import { Output } from "./output.ts"
 import { log } from "./log-probes.ts"
+import { Output } from "./output.ts"
 import { command, dns, file, http, processes, tcp } from "./probes.ts"
 import { sql } from "./sql-probes.ts"
 

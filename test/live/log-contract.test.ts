@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { setTimeout as sleep } from "node:timers/promises"
-import { log as logs, type LogSince } from "../../src/program/log-probes.ts"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { type LogSince, log as logs } from "../../src/program/log-probes.ts"
 import { resolve } from "../../src/program/output.ts"
 import { markFor } from "../../src/verify/probes/log-marks.ts"
 import { need } from "../support/need.ts"

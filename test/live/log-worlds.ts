@@ -142,7 +142,8 @@ export async function journals(): Promise<LogWorld> {
       await writeFile(root.path(`/run/${unit}.in`), text)
       const before = lines(unit)
       root.run("sh", "-c", `cat /run/${unit}.in >/run/${unit}.fifo`)
-      for (let tries = 0; lines(unit) === before; tries += 1) if (tries > 100) throw new Error(`nothing came of ${unit}`)
+      for (let tries = 0; lines(unit) === before; tries += 1)
+        if (tries > 100) throw new Error(`nothing came of ${unit}`)
       root.run("journalctl", "--sync")
     },
     rotate: async () => void root.run("journalctl", "--rotate"),
@@ -180,13 +181,24 @@ export async function containers(): Promise<LogWorld> {
     write: async (place, text) => {
       const name = nameOf(place)
       const before = wrote(name)
-      world.dockerWith(Buffer.from(text), "exec", "-i", name, "sh", "-c", "until [ -p /tmp/f ]; do :; done; cat >/tmp/f")
+      world.dockerWith(
+        Buffer.from(text),
+        "exec",
+        "-i",
+        name,
+        "sh",
+        "-c",
+        "until [ -p /tmp/f ]; do :; done; cat >/tmp/f",
+      )
       const size = Buffer.byteLength(text)
       for (let tries = 0; wrote(name) < before + size; tries += 1)
         if (tries > 100) throw new Error(`of ${size} bytes ${wrote(name) - before} came of ${name}`)
     },
     missing: { container: "nosuch" },
-    unreadable: { place: { container: "silent" }, standpoint: { where: { type: "docker", name: "docker", engine }, tools: toolsIn("/") } },
+    unreadable: {
+      place: { container: "silent" },
+      standpoint: { where: { type: "docker", name: "docker", engine }, tools: toolsIn("/") },
+    },
     stop: async () => {
       await driver.close()
       await world.remove()

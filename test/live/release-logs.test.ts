@@ -23,7 +23,9 @@ test("a release looks at a log from where it was when the release began", async 
   const bad = await runsIn(folder).apply(build({ path, version: "2", before: `echo ERROR of the new one >>${path}` }))
   expect(bad.exitCode).toBe(3)
   expect(failed(bad)).toEqual([
-    expect.stringMatching(/^RELEASE_ROLLED_BACK: .*quiet: .*1 line matches level error or worse; the first: "ERROR of the new one"/),
+    expect.stringMatching(
+      /^RELEASE_ROLLED_BACK: .*quiet: .*1 line matches level error or worse; the first: "ERROR of the new one"/,
+    ),
   ])
   expect(failed(await runsIn(folder).apply(build({ path, version: "3" })))).toEqual([])
 })

@@ -81,7 +81,8 @@ class Parser {
     if (part.type === "start" || part.type === "end" || part.type === "word") throw new Unsayable(text, NO_WORD)
     if (part.type === "char" && !this.#byPoint && part.char.length > 1)
       throw new Unsayable(text, "repeats half a character: give the flag u")
-    if (sign !== undefined) return { type: "repeat", part, min: sign === "+" ? 1 : 0, max: sign === "?" ? 1 : Infinity, text }
+    if (sign !== undefined)
+      return { type: "repeat", part, min: sign === "+" ? 1 : 0, max: sign === "?" ? 1 : Infinity, text }
     const min = Number(least)
     return { type: "repeat", part, min, max: comma === undefined ? min : most ? Number(most) : Infinity, text }
   }
@@ -130,7 +131,8 @@ class Parser {
     if (!/[\ud800-\udfff]/.test(char)) return charOf(char, text)
     const low = this.#take(/\\u([dD][c-fC-F][0-9a-fA-F]{2})/)
     const both = char + String.fromCharCode(Number.parseInt(low?.[1] ?? "0", 16))
-    if (low === undefined || both.codePointAt(0) === both.charCodeAt(0)) throw new Unsayable(text, "is half a character")
+    if (low === undefined || both.codePointAt(0) === both.charCodeAt(0))
+      throw new Unsayable(text, "is half a character")
     return charOf(both, text + low[0])
   }
 }

@@ -33,8 +33,7 @@ export function say(regex: string, flags: string): Said {
   const choices = parse(regex, flags)
   const ignoresCase = flags.includes("i")
   const literal = literalOf(choices, ignoresCase)
-  if (literal !== undefined)
-    return { bytes: literal, isLiteral: true, ignoresCase, hasWords: false, doubtful: "" }
+  if (literal !== undefined) return { bytes: literal, isLiteral: true, ignoresCase, hasWords: false, doubtful: "" }
   const saying = new Saying(flags)
   const bytes = saying.choices(choices)
   const { hasWords, isExact, hasReturn } = saying

@@ -5,7 +5,7 @@ import { LogMark } from "../../connect/docker/log-mark.ts"
 import { causeText } from "../../errors.ts"
 import { type Answer, inconclusive, type Question } from "../answer.ts"
 import { cpu } from "../cpu.ts"
-import type { Looked, LogPlace, Since, Sought } from "./log-place.ts"
+import type { LogPlace, Looked, Since, Sought } from "./log-place.ts"
 import type { scanText } from "./log-scan.ts"
 
 /** Characters that are looked at as one text. */
@@ -62,8 +62,7 @@ async function look(
   const id = Object(json).Id
   if (status === 404 || typeof id !== "string") return inconclusive(`there is no container ${container}`)
   const known = memory.get("reading") as Reading | undefined
-  const reading =
-    known?.id === id ? known : { id, mark: new LogMark(), begun: { stdout: "", stderr: "" } }
+  const reading = known?.id === id ? known : { id, mark: new LogMark(), begun: { stdout: "", stderr: "" } }
   memory.set("reading", reading)
   const lines = new Lines(sought, reading.begun, signal)
   const isTime = typeof since === "object" && "time" in since

@@ -1,7 +1,7 @@
-import { regexOf } from "../expectation.ts"
-import { say } from "../posix/say.ts"
-import { Unsayable } from "../posix/parse.ts"
 import { type Answer, inconclusive, type Question } from "../answer.ts"
+import { regexOf } from "../expectation.ts"
+import { Unsayable } from "../posix/parse.ts"
+import { say } from "../posix/say.ts"
 import type { Sought } from "./log-place.ts"
 import { DOUBTFUL_BYTES, ENDED, FIRST_BYTES, octal } from "./log-script.ts"
 

@@ -2,7 +2,7 @@ import { resolve } from "node:path"
 import { causeText } from "../../errors.ts"
 import { type Answer, inconclusive, type Question } from "../answer.ts"
 import { cpu } from "../cpu.ts"
-import type { Looked, LogPlace, Since, Sought } from "./log-place.ts"
+import type { LogPlace, Looked, Since, Sought } from "./log-place.ts"
 import type { Scanned, scan } from "./log-scan.ts"
 import {
   closeSegments,
@@ -87,11 +87,7 @@ async function lookAt(segments: Segments, path: string, sought: Sought, question
   return { ...rest, doubt, lost: segments.lost, next, again: false }
 }
 
-async function scanOne(
-  { file, from }: Segment,
-  { regex, flags }: Sought,
-  question: Question,
-): Promise<Scanned> {
+async function scanOne({ file, from }: Segment, { regex, flags }: Sought, question: Question): Promise<Scanned> {
   const to = sizeNow(file)
   const ranges = lineRanges(file, from, to, PART_BYTES)
   const scanRange = cpu<typeof scan>(new URL(WORK, import.meta.url), "scan", { signal: question.signal })

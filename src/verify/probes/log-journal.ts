@@ -1,7 +1,7 @@
 import { type Answer, inconclusive, type Question } from "../answer.ts"
 import { doubtOf, type FarPattern, farPattern, lineOf, readSorted, runFar } from "./log-far.ts"
 import { severityOf } from "./log-levels.ts"
-import type { Looked, LogPlace, Since, Sought } from "./log-place.ts"
+import type { LogPlace, Looked, Since, Sought } from "./log-place.ts"
 import { ENDED, JOURNAL_MARK_SCRIPT, JOURNAL_SCRIPT } from "./log-script.ts"
 
 /**

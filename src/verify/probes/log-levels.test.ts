@@ -42,7 +42,14 @@ const ERRORS = [
   "2026-01-01 12:00:00 CEST [1] ERROR:  relation does not exist",
   "SEVERE: java.util.logging",
 ]
-const WARNINGS = ['{"level":40}', "WARN low disk", "[warning] x", "<4>x", "W0101 12:00:00.1 1 f.go:1] x", "level=warn x"]
+const WARNINGS = [
+  '{"level":40}',
+  "WARN low disk",
+  "[warning] x",
+  "<4>x",
+  "W0101 12:00:00.1 1 f.go:1] x",
+  "level=warn x",
+]
 const NONE = [
   "",
   "INFO all is well",
@@ -83,7 +90,11 @@ test.each(CASES)("$level is the same there, without a doubt", ({ level, yes, no 
   const { bytes, doubtful, hasWords } = say(regex, flags)
   expect({ doubtful, hasWords }).toEqual({ doubtful: "", hasWords: false })
   const input = [...yes, ...no].map((line) => `${line}\n`).join("")
-  const { stdout } = spawnSync("grep", ["-aE", "-e", bytes], { input, encoding: "utf8", env: { ...process.env, LC_ALL: "C" } })
+  const { stdout } = spawnSync("grep", ["-aE", "-e", bytes], {
+    input,
+    encoding: "utf8",
+    env: { ...process.env, LC_ALL: "C" },
+  })
   expect(stdout.split("\n").slice(0, -1)).toEqual(yes)
 })
 

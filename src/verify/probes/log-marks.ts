@@ -1,6 +1,6 @@
 import { causeText } from "../../errors.ts"
-import { isPlain } from "../../program/output.ts"
 import type { LogSince } from "../../program/log-probes.ts"
+import { isPlain } from "../../program/output.ts"
 import { probeSchemas } from "../../program/probe-settings.ts"
 import type { Json } from "../../provider.ts"
 import { shown } from "../expectation.ts"
@@ -41,7 +41,9 @@ export async function markFor(
     const place = await placeOf(settings, soughtIn(settings), question)
     if ("verdict" in place) return untaken(place.evidence)
     const mark = await place.mark()
-    return typeof mark === "object" && "verdict" in mark ? untaken(mark.evidence) : (mark as Exclude<LogSince, undefined> as Json)
+    return typeof mark === "object" && "verdict" in mark
+      ? untaken(mark.evidence)
+      : (mark as Exclude<LogSince, undefined> as Json)
   } catch (error) {
     if (call.signal.aborted) throw error
     return untaken(call.hide(causeText(error)))

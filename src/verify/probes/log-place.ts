@@ -48,7 +48,8 @@ export interface LogPlace {
 
 /** What of the settings says which lines count. */
 export function soughtIn({ pattern, level }: Pick<LogSettings, "pattern" | "level">): Sought {
-  if (level !== undefined) return { ...levelPattern(level), level, words: `level ${level}${level === "fatal" ? "" : " or worse"}` }
+  if (level !== undefined)
+    return { ...levelPattern(level), level, words: `level ${level}${level === "fatal" ? "" : " or worse"}` }
   const { regex, flags } = pattern ?? { regex: "", flags: "" }
   return { regex, flags, level: undefined, words: `/${regex}/${flags}` }
 }

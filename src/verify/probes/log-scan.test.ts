@@ -53,6 +53,12 @@ const LINES = [
 ]
 
 const PATTERNS = [
+  /quoted/,
+  /\] /,
+  /Größe/,
+  /ERROR the first/,
+  /\u0007/,
+  /xerrorx/,
   /error/,
   /error/i,
   /^error$/,

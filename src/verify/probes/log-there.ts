@@ -2,7 +2,7 @@ import { resolve } from "node:path"
 import type { LogMark } from "../../program/log-probes.ts"
 import { type Answer, inconclusive, type Question } from "../answer.ts"
 import { doubtOf, type FarPattern, farPattern, lineOf, readSorted, runFar } from "./log-far.ts"
-import type { Looked, LogPlace, Since, Sought } from "./log-place.ts"
+import type { LogPlace, Looked, Since, Sought } from "./log-place.ts"
 import { ENDED, FILE_SCRIPT, MARK_SCRIPT } from "./log-script.ts"
 
 /**
@@ -18,7 +18,11 @@ export function fileThere(given: string, sought: Sought, question: Question): Lo
   return {
     name,
     look: async (since, knowsFirst) => {
-      const said = await runFar(["sh", "-c", script(pattern, knowsFirst), "sh", path, ...wordsOf(since)], name, question)
+      const said = await runFar(
+        ["sh", "-c", script(pattern, knowsFirst), "sh", path, ...wordsOf(since)],
+        name,
+        question,
+      )
       return typeof said === "string" ? read(said, name, pattern, sought) : said
     },
     mark: async () => {

@@ -1,6 +1,6 @@
 import { type Answer, type Asker, inconclusive, no, type Question, yes } from "../answer.ts"
 import { fileHere } from "./log-here.ts"
-import { type Looked, type LogPlace, type LogSettings, type Since, type Sought, soughtIn } from "./log-place.ts"
+import { type LogPlace, type LogSettings, type Looked, type Since, type Sought, soughtIn } from "./log-place.ts"
 
 /** Looks at one log in one question, where it goes on in another file; a log that rotates faster is not to be followed. */
 const LOOKS_MAX = 4
@@ -32,7 +32,7 @@ const NOTHING_SEEN = {
 
 async function ask(settings: LogSettings, question: Question): Promise<Answer> {
   const { since } = settings
-  if (since === "release") return lasting("since: \"release\" is for the checks of a release")
+  if (since === "release") return lasting('since: "release" is for the checks of a release')
   if (typeof since === "object" && "untaken" in since) return lasting(since.untaken)
   const sought = soughtIn(settings)
   const place = await placeOf(settings, sought, question)
@@ -91,5 +91,8 @@ function answerOf(name: string, { words }: Sought, max: number, progress: Progre
       measured,
     )
   if (doubt !== undefined) return inconclusive(doubt, measured)
-  return yes(`${name}: ${lines === 0 ? "no line matches" : `${lines} lines match`} ${words} in ${scannedBytes} bytes`, measured)
+  return yes(
+    `${name}: ${lines === 0 ? "no line matches" : `${lines} lines match`} ${words} in ${scannedBytes} bytes`,
+    measured,
+  )
 }
