@@ -91,7 +91,7 @@ class Parser {
     const from = this.#at
     if (this.#is("(")) return this.#group()
     if (this.#is("\\")) return this.#escape()
-    const set = this.#take(/\.|\[(?:\\[^]|[^\\\]])*\]/)
+    const set = this.#take(/\.|\[(?:\\[\s\S]|[^\\\]])*\]/)
     if (set !== undefined) return { type: "set", text: set[0] }
     const char = String.fromCodePoint(this.#text.codePointAt(from) ?? 0)
     this.#at += char.length
@@ -113,7 +113,7 @@ class Parser {
   }
 
   #escape(): Part {
-    const [text = "", code] = this.#take(/\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|c[a-zA-Z]|[^])/) ?? []
+    const [text = "", code] = this.#take(/\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|c[a-zA-Z]|[\s\S])/) ?? []
     const point = code === "u" && this.#byPoint ? this.#take(/\{([0-9a-fA-F]+)\}/) : undefined
     if (point !== undefined) return charOf(String.fromCodePoint(Number.parseInt(point[1] ?? "", 16)), text + point[0])
     if (code === undefined || /^(?:[1-9]|k|B)$/.test(code)) throw new Unsayable(text, NO_WORD)

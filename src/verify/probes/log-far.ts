@@ -52,7 +52,7 @@ export function readSorted(hex: string, { matches }: FarPattern): Sorted {
   let unsent = 0
   let first: { readonly at: number; readonly line: string } | undefined
   for (const line of textOf(hex).split("\n")) {
-    const [, sign, number, text = ""] = /^([cfn])(\d+) ?([^]*)$/.exec(line) ?? []
+    const [, sign, number, text = ""] = /^([cfn])(\d+) ?(.*)$/s.exec(line) ?? []
     if (sign === "n") {
       count += Number(number)
       unsent = Number(text)

@@ -57,7 +57,7 @@ const PATTERNS = [
   /\] /,
   /Größe/,
   /ERROR the first/,
-  /\u0007/,
+  new RegExp(String.fromCharCode(7)),
   /xerrorx/,
   /error/,
   /error/i,
