@@ -164,6 +164,18 @@ describe.each(WORLDS)("$name", ({ can, start }) => {
     expect(await ask(log, { pattern: error, since: "start" })).toMatchObject({ measured: { lines: 2 } })
   })
 
+  it("a time is a mark of journals and containers", { timeout: 60_000 }, async () => {
+    const log = await world.fresh()
+    if ("path" in log) return
+    await world.write(log, "error before\n")
+    await sleep(20)
+    const since = { time: new Date().toISOString() }
+    await sleep(20)
+    expect(await ask(log, { pattern: error, since })).toMatchObject({ verdict: "yes" })
+    await world.write(log, "error after\n")
+    expect(await ask(log, { pattern: error, since })).toMatchObject({ verdict: "no", measured: { lines: 1 } })
+  })
+
   it("a last line that is not ended counts, and is not counted twice", { timeout: 60_000 }, async () => {
     const log = await world.fresh()
     if (!("path" in log)) return // journals and Engines keep half a line to themselves

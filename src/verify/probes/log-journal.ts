@@ -1,8 +1,9 @@
 import { type Answer, inconclusive, type Question } from "../answer.ts"
 import { doubtOf, type FarPattern, farPattern, lineOf, readSorted, runFar } from "./log-far.ts"
+import { JOURNAL_MARK_SCRIPT, JOURNAL_SCRIPT } from "./log-journal-script.ts"
 import { severityOf } from "./log-levels.ts"
 import type { LogPlace, Looked, Since, Sought } from "./log-place.ts"
-import { ENDED, JOURNAL_MARK_SCRIPT, JOURNAL_SCRIPT } from "./log-script.ts"
+import { ENDED } from "./log-script.ts"
 
 /**
  * The journal of a unit, counted by journalctl and grep where it is. A level is that of the entry, or of its text where that says one that is worse:
@@ -47,7 +48,7 @@ function cursorIn(text: string): string | undefined {
 }
 
 /** What the script printed beside what journalctl complained of. */
-const WORDS = /^(?:lost|size|worse|all|matched|first|sorted|hint)\b/
+const WORDS = /^(?:lost|size|worse|all|matched|first|sorted)\b/
 
 function read(said: string, since: Since, name: string, pattern: FarPattern, sought: Sought): Looked | Answer {
   const lines = said.split("\n").filter((line) => line !== "")
