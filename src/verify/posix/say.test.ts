@@ -1,5 +1,6 @@
 import { execFileSync, spawnSync } from "node:child_process"
 import { expect, test } from "vitest"
+import { need } from "../../../test/support/need.ts"
 import { say } from "./say.ts"
 
 const LINES = [
@@ -136,7 +137,7 @@ function found(
 const octal = (bytes: string): string =>
   [...bytes].map((byte) => `\\${byte.charCodeAt(0).toString(8).padStart(3, "0")}`).join("")
 
-const hasBusybox = spawnSync("busybox", ["true"]).status === 0
+const hasBusybox = need("busybox", { install: "apt-get install busybox-static" })
 
 test.each([["grep", "-a"], ...(hasBusybox ? [["busybox", "grep"]] : [])].map((grep) => ({ grep })))(
   "$grep finds the lines that match here",
