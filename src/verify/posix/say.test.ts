@@ -78,6 +78,8 @@ const PATTERNS = [
   /[\^-]$/,
   /^[^\]\\^-]$/,
   /^[[:a]/,
+  /[^\d{\w]{1,2}$/i,
+  /[A-_]+$/i,
   /a{2}/,
   /a\{2/,
   /a{,2}/,
@@ -161,6 +163,7 @@ test.each([
   [/s/iu, "the flags iu"],
   [/a\0b/, "\\0"],
   [/a{300}/, "a{300}"],
+  [/(?:\ba)+/, "(?:\\ba)+ repeats"],
   [/a\nb/, "\\n"],
   [made("a[]b"), "[]"],
 ])("%s is refused by the part that cannot be said", (pattern, part) => {

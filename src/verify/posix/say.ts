@@ -19,7 +19,7 @@ export interface Said {
 }
 
 /** A line may end so, and is looked at without it. */
-const END = "(\r?$)"
+const END = "\r?$"
 /** More repeats than this some greps refuse. */
 const REPEATS_MAX = 255
 
@@ -125,7 +125,11 @@ class Saying {
         return `${run}${sign}`
       }
     }
+    const hadWords = this.hasWords
+    this.hasWords = false
     const one = this.#part(part)
+    if (this.hasWords && max > 1) throw new Unsayable(text, "repeats a \\b, which some greps get wrong")
+    this.hasWords ||= hadWords
     if (one === "") return ""
     return `${part.type === "repeat" || part.type === "char" ? grouped(one) : one}${sign}`
   }

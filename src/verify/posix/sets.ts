@@ -71,6 +71,12 @@ function bracket(ascii: readonly number[], withHigh = false): string {
   return not === "" ? "." : `[^${not}]`
 }
 
+/** Where case does not count, some take a range between a letter and another sign for a longer one. */
+function sortOf(code: number): string {
+  const char = String.fromCharCode(code)
+  return /[a-z]/.test(char) ? "lower" : /[A-Z]/.test(char) ? "upper" : "other"
+}
+
 /** The order keeps from what has a meaning of its own in a bracket. */
 function inBracket(codes: readonly number[], withHigh: boolean): string {
   const [closes, opens, back, hat, dash] = ["]", "[", "\\", "^", "-"].map((char) =>
@@ -80,7 +86,7 @@ function inBracket(codes: readonly number[], withHigh: boolean): string {
   for (const code of codes) {
     const last = ranges.at(-1)
     if ("][\\^-".includes(String.fromCharCode(code))) continue
-    if (last?.[1] === code - 1) last[1] = code
+    if (last?.[1] === code - 1 && sortOf(code) === sortOf(last[1])) last[1] = code
     else ranges.push([code, code])
   }
   const words = ranges.map(([from, to]) => {
