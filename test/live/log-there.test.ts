@@ -1,9 +1,13 @@
 import { appendFile, copyFile, open, rename, truncate, writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { check, log, program } from "fettle"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import * as host from "../../src/host.ts"
 import { need } from "../support/need.ts"
-import { canStartHosts, stopHosts } from "../support/ssh-host.ts"
+import { runsIn, testFolder } from "../support/runs.ts"
+import { canStartHosts, SshHost, stopHosts } from "../support/ssh-host.ts"
 import { canStartEngines, stopEngines } from "./docker-world.ts"
-import { cleanUp } from "./host-world.ts"
+import { cleanUp, newFolder } from "./host-world.ts"
 import { asking, containers, filesOfBusybox, filesOverSsh, type Lines, type LogWorld } from "./log-worlds.ts"
 
 const error = /\berror\b/i
@@ -138,3 +142,25 @@ describe.skipIf(!canStartEngines())("a container", () => {
     })
   })
 })
+
+test.skipIf(!canStartHosts() || !need("sudo", { install: "apt-get install sudo" }))(
+  "a log that only root may read is read by who becomes root",
+  { timeout: 60_000 },
+  async () => {
+    const sudoers = ["deploy ALL=(ALL) NOPASSWD: ALL"]
+    const web = await SshHost.start("web2", { users: [{ name: "deploy" }], sudoers })
+    const path = join(newFolder(), "root.log")
+    await writeFile(path, "INFO\nERROR of root\n", { mode: 0o600 })
+    const asked = async (become?: "sudo") => {
+      const on = host.ssh("web2", { config: web.config, user: "deploy", ...(become && { become }) })
+      const result = await runsIn(testFolder()).apply(
+        program("asked", {}, () => check("quiet", log.quiet({ path, level: "error" }), { on })),
+      )
+      return { verdict: result.applied?.outcomes[0]?.verdict, told: JSON.stringify(result.events) }
+    }
+    expect((await asked()).verdict).toBe("inconclusive")
+    const { verdict, told } = await asked("sudo")
+    expect(verdict).toBe("no")
+    expect(told).toContain("ERROR of root")
+  },
+)
