@@ -15,8 +15,9 @@ export { addressOfNode, type Node, type NodeOptions } from "./program/declaratio
 export { each } from "./program/each.ts"
 export { type FleetOptions, fleet, type Member, type Share } from "./program/fleet.ts"
 export { group, on, retire } from "./program/group.ts"
+export { type LogSince, log } from "./program/log-probes.ts"
 export { type Input, json, type Output, type Outputs, text } from "./program/output.ts"
-export { command, dns, file, http, log, tcp } from "./program/probes.ts"
+export { command, dns, file, http, tcp } from "./program/probes.ts"
 export { type Program, program } from "./program/program.ts"
 export {
   type Instance,
@@ -37,3 +38,4 @@ export { verifyProgram as verify } from "./run/verify.ts"
 export type { Secret } from "./secrets/secret.ts"
 export { secret } from "./secrets/sources.ts"
 export { cpu } from "./verify/cpu.ts"
+export { markLog } from "./verify/probes/log-segments.ts"

@@ -4,7 +4,7 @@ import { NodeHandle, type NodeOptions } from "./declaration.ts"
 import { fixOptions } from "./options.ts"
 import type { Input, Output } from "./output.ts"
 import { here } from "./place.ts"
-import { refuseElsewhere, refuseHere, refuseOutsideRelease } from "./probe-place.ts"
+import { refuseElsewhere, refuseHere, refuseOutsideRelease, refuseReleaseMark } from "./probe-place.ts"
 import { fixProps } from "./props.ts"
 import { defineOutput, formerAddress, nodeAddress, withAfter } from "./resource.ts"
 import { add, scopeOf, useConnection } from "./scope.ts"
@@ -80,11 +80,11 @@ export function check(name: string, probe: Input<Probe>, options: CheckOptions =
   const place = here(check)
   const address = nodeAddress(scope, shape, name, place)
   const { after, policies, on, ...waits } = fixOptions("check", options, address, place)
-  if (on !== undefined) {
-    refuseElsewhere(probe, on, address, place)
-    useConnection(scope, on, place)
-  } else refuseHere(probe, address, place)
+  refuseElsewhere(probe, on, address, place)
+  if (on === undefined) refuseHere(probe, address, place)
+  else useConnection(scope, on, place)
   refuseOutsideRelease(probe, address, place)
+  refuseReleaseMark(probe, address, place)
   const where = on === undefined ? {} : { on: on.name }
   const { props, needs, complete } = fixProps(shape, { probe, ...waits, ...where }, address, place)
   add(scope, {

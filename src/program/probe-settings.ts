@@ -3,6 +3,21 @@ import type { Secret } from "../secrets/secret.ts"
 import { count, duration, expectations, expected, pattern, text, timeoutMs } from "./setting-types.ts"
 import { containerSettings, processSettings, prometheusSettings } from "./usage-settings.ts"
 
+const cursor = z.string().regex(/^[\w=;-]+$/, "expected a cursor of a journal")
+
+/** From where on a log is looked at. */
+const logSince = z.union(
+  [
+    z.enum(["start", "release"]),
+    count.int(),
+    z.strictObject({ inode: z.number(), offsetBytes: z.number(), tail: z.string().optional() }),
+    z.strictObject({ cursor, worse: cursor.optional() }),
+    z.strictObject({ time: z.iso.datetime({ offset: true }) }),
+    z.strictObject({ untaken: z.string() }),
+  ],
+  { error: 'expected "start", "release", an offset, a mark, { cursor } or { time: "2026-01-01T12:00:00Z" }' },
+)
+
 /** The settings of each probe. What may be secret says so; everything may be an output of a node. */
 export const probeSchemas = {
   http: z.strictObject({
@@ -76,20 +91,34 @@ export const probeSchemas = {
     sizeBytes: expected.optional(),
     timeoutMs,
   }),
-  log: z.strictObject({
-    probe: z.literal("log"),
-    path: z.string().min(1),
-    pattern,
-    since: z
-      .union([
-        z.literal("start"),
-        count.int(),
-        z.object({ inode: z.number(), offsetBytes: z.number(), tail: z.string().optional() }),
-      ])
-      .default("start"),
-    max: z.number().int().nonnegative().default(0),
-    timeoutMs,
-  }),
+  log: z
+    .strictObject({
+      probe: z.literal("log"),
+      path: z.string().min(1).optional(),
+      journal: z
+        .string()
+        .regex(/^[A-Za-z0-9_@][A-Za-z0-9_@.:\\-]*$/, "expected the name of a unit such as nginx.service")
+        .optional(),
+      container: z
+        .string()
+        .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]*$/, "expected the name of a container")
+        .optional(),
+      pattern: pattern.optional(),
+      level: z.enum(["fatal", "error", "warn"]).optional(),
+      since: logSince.default("start"),
+      max: z.number().int().nonnegative().default(0),
+      timeoutMs,
+    })
+    .refine((each) => given(each.path, each.journal, each.container) === 1, {
+      error: "expected one log: { path }, { journal } or { container }",
+    })
+    .refine((each) => given(each.pattern, each.level) === 1, {
+      error: "expected either a pattern or a level",
+    })
+    .refine((each) => fits(each), {
+      error:
+        "this `since` is of another kind of log: a file has offsets and marks, a journal cursors and times, a container times",
+    }),
   sql: z
     .strictObject({
       probe: z.literal("sql"),
@@ -147,6 +176,7 @@ export type ProbeName = keyof typeof probeSchemas
 /** What else than this machine each probe can be asked from: types of connections. */
 export const askedThrough: { readonly [N in ProbeName]?: readonly string[] } = {
   command: ["host"],
+  log: ["host", "docker"],
   sql: ["host"],
   process: ["host"],
   container: ["docker"],
@@ -174,6 +204,19 @@ export type ProbeSettings<N extends ProbeName> = Opened<z.output<(typeof probeSc
 
 function given(...all: readonly unknown[]): number {
   return all.filter((each) => each !== undefined).length
+}
+
+/** Whether a mark is of the kind of log that is asked. */
+function fits(settings: {
+  readonly since: z.output<typeof logSince>
+  readonly path?: unknown
+  readonly journal?: unknown
+}): boolean {
+  const { since, path, journal } = settings
+  if (typeof since === "number") return path !== undefined
+  if (typeof since === "string" || "untaken" in since) return true
+  if ("inode" in since) return path !== undefined
+  return path === undefined && ("time" in since || journal !== undefined)
 }
 
 /** A server of names is an address: its own name would have to be asked for first. */

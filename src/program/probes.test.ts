@@ -1,8 +1,9 @@
 import { expect, test } from "vitest"
 import { Secret } from "../secrets/secret.ts"
 import type { Address } from "./address.ts"
+import { log } from "./log-probes.ts"
 import { Output } from "./output.ts"
-import { command, dns, file, http, log, tcp } from "./probes.ts"
+import { command, dns, file, http, tcp } from "./probes.ts"
 import { sql } from "./sql-probes.ts"
 import { processes } from "./usage-probes.ts"
 

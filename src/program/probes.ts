@@ -188,38 +188,6 @@ export const file = {
     ),
 } as const
 
-/** A place in a log, as `markLog` gives it: bytes before it are not looked at. */
-export interface LogMark {
-  readonly inode: number
-  readonly offsetBytes: number
-  /** A hash of what stands before it: a log that was truncated and has grown again is known by it. */
-  readonly tail?: string | undefined
-}
-
-/** What a log says. */
-export const log = {
-  /**
-   * No more than `max` (default 0) lines match. Looks from `since`: "start" (default), a byte offset, or a mark; goes on
-   * in `PATH.1` and the new file where the log was rotated meanwhile.
-   * @example log.without("/srv/shop/shop.log", /\b(error|fatal)\b/i, { since: mark.result })
-   */
-  without: (
-    path: Input<string>,
-    match: string | RegExp,
-    options: Input<{
-      readonly since?: "start" | number | LogMark
-      readonly max?: number
-      readonly timeoutMs?: number
-    }> = {},
-  ): Probe =>
-    probe(
-      "log",
-      "log.without",
-      { ...plain(options), path, pattern: typeof match === "string" ? { regex: escaped(match) } : match },
-      log.without,
-    ),
-} as const
-
 /** Checks the settings as far as they are known now. @throws FettleError `PROPS_INVALID` with the place of the call */
 export function probe(
   name: ProbeName,
@@ -260,6 +228,7 @@ export function plain(settings: unknown): Record<string, unknown> {
   })
 }
 
-function escaped(literal: string): string {
+/** A text as a regular expression that finds it. */
+export function escaped(literal: string): string {
   return literal.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")
 }

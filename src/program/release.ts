@@ -268,16 +268,11 @@ function checksOf(
   if (!isPlain(given))
     throw new FettleError("PROPS_INVALID", `${address}: checks gave ${shown(given)} in place of an object`, { place })
   const entries = Object.entries(given as Readonly<Record<string, ReleaseCheck>>).map(([name, check]) => {
-    if (!isPlain(check) || typeof (check as Probe).probe === "string") {
-      refuseHere(check, `${address}: ${name}`, place)
-      return [name, { probe: check }] as const
-    }
-    const { on, ...rest } = check as Exclude<ReleaseCheck, Probe>
-    if (on === undefined) {
-      refuseHere(rest.probe, `${address}: ${name}`, place)
-      return [name, rest] as const
-    }
+    const isBare = !isPlain(check) || typeof (check as Probe).probe === "string"
+    const { on, ...rest } = (isBare ? { probe: check } : check) as Exclude<ReleaseCheck, Probe>
+    if (on === undefined) refuseHere(rest.probe, `${address}: ${name}`, place)
     refuseElsewhere(rest.probe, on, `${address}: ${name}`, place)
+    if (on === undefined) return [name, rest] as const
     if (!reaches.includes(on)) reaches.push(on)
     return [name, { ...rest, on: on.name }] as const
   })

@@ -7,6 +7,7 @@ import { askCheck } from "../verify/check.ts"
 import type { LocalTools } from "../verify/tools.ts"
 import { CountedJudging, sourceOf } from "./counted-judging.ts"
 import { type CountSource, trafficCounts } from "./counting.ts"
+import { takeMarks, withMarks } from "./log-marks.ts"
 import { broughtBack } from "./outcome.ts"
 import { type Progress, progressIn } from "./progress.ts"
 import { type Checked, ms, named, RollOut } from "./roll-out.ts"
@@ -30,6 +31,8 @@ export async function carryOut(
   if (left !== undefined && left.version !== want.version) await giveUp(left, want, before, traffic, call)
   const progress = left?.version === want.version ? left : undefined
   if (progress === undefined && before?.live?.version === want.version) return reroute(want, before, traffic, call)
+  const logs = progress === undefined ? await takeMarks(want, tools, call) : progress.logs
+  const checks = withMarks(want, logs ?? {})
   const judging = await CountedJudging.of(want, before, traffic, progress, call)
   const roll = new RollOut({
     want,
@@ -42,7 +45,8 @@ export async function carryOut(
       const { stopping } = call
       return watchBudget({ want, source, promotedMs, now: Date.now, tell: call.log, stopping }, signal)
     },
-    ask: (beforeOf) => askAll(want, beforeOf, tools, call),
+    ask: (beforeOf) => askAll(checks, beforeOf, tools, call),
+    logs,
     hook: (commands, signal) => runHooks(commands, tools, call, signal),
     tell: (text) => call.log(text),
     save: (each) => call.progress(each as Json),
@@ -149,7 +153,7 @@ function routes(
 
 /** All checks at once; a "no" of one is a "no" of all. */
 async function askAll(
-  { checks }: ReleaseProps,
+  checks: ReleaseProps["checks"],
   beforeOf: (name: string) => Before,
   tools: LocalTools,
   call: Call,

@@ -15,6 +15,8 @@ export const progressShape = z.object({
   servers: z.array(z.string()).default([]),
   /** When all traffic went to it. */
   promotedMs: z.number().optional(),
+  /** By the name of its check: the end of a log when the release began. */
+  logs: z.record(z.string(), z.unknown()).optional(),
   /** State of the judgement. */
   judge: z.unknown().optional(),
   /** What its checks measured before it got traffic, by their names. */

@@ -43,6 +43,8 @@ export interface RollOutParts {
   watch(promotedMs: number, signal: AbortSignal): Promise<string | undefined>
   /** Puts its questions. `before` is of each by its name: when the release began, and what was measured before any traffic. */
   ask(before: (name: string) => Before, signal: AbortSignal): Promise<Checked>
+  /** By the name of its check: the end of a log as it is, where a check looks at it from here on. Kept with the progress. */
+  readonly logs?: Progress["logs"]
   hook(commands: readonly (readonly string[])[], signal: AbortSignal): Promise<void>
   tell(text: string): void
   /** Writes down how far it has come, before it goes on. */
@@ -88,10 +90,11 @@ export class RollOut {
   }
 
   #fromStart(): Omit<Progress, "servers"> {
-    const { want, before, now } = this.#parts
+    const { want, before, logs, now } = this.#parts
     return {
       version: want.version,
       ...(before?.live === undefined ? {} : { from: before.live.version }),
+      ...(logs === undefined ? {} : { logs }),
       phase: "before",
       step: -1,
       stepSinceMs: now(),
@@ -123,6 +126,7 @@ export class RollOut {
   async #shift(): Promise<ReleaseOutputs | undefined> {
     const { want, hook, signal } = this.#parts
     if (this.#progress.phase === "before") {
+      if (this.#progress.logs !== undefined) await this.#save({}) // another run goes on from the same marks
       await hook(want.hooks?.before ?? [], signal)
       const no = await this.#checked("before it gets traffic")
       if (no !== undefined) return no

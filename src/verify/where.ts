@@ -1,4 +1,4 @@
-import { engineOf } from "../connect/docker/engine-behind.ts"
+import { engineOf } from "../connect/docker/client-of.ts"
 import type { EngineClient } from "../connect/docker/engine-client.ts"
 import { hostOf } from "../connect/host/driver.ts"
 import type { HostClient } from "../connect/host/kind.ts"

@@ -2,7 +2,7 @@ import { appendFile, copyFile, open, rename, truncate, writeFile } from "node:fs
 import { join } from "node:path"
 import { performance } from "node:perf_hooks"
 import { expect, test } from "vitest"
-import { type LogMark, log } from "../../src/program/probes.ts"
+import { type LogMark, log } from "../../src/program/log-probes.ts"
 import { markLog } from "../../src/verify/probes/log-segments.ts"
 import { ask, atEnd, newFolder } from "./verify-support.ts"
 

@@ -5,9 +5,9 @@ import type { Connection, Driver, OpenContext } from "../../provider.ts"
 import type { Secret } from "../../secrets/secret.ts"
 import { plainDriver } from "../plain-driver.ts"
 import { addressOf } from "./address.ts"
+import { rememberClient } from "./client-of.ts"
 import { ConfigLogins } from "./config-logins.ts"
 import { DockerFolder } from "./docker-folder.ts"
-import { isBehind } from "./engine-behind.ts"
 import type { EngineClient } from "./engine-client.ts"
 import type { EngineOptions } from "./engine-options.ts"
 import { type GivenLogins, secretsOfLogins } from "./given-logins.ts"
@@ -70,7 +70,7 @@ const DEFAULT_TARGET = "the Docker Engine"
 async function open(options: Checked, target: string, context: OpenContext): Promise<Driver> {
   const { client, close } = await opened(options, target, context)
   const { concurrent: concurrency = CONCURRENT } = options
-  return isBehind(client, plainDriver<EngineClient>(client, { identity: client.engine.id, concurrency, close }))
+  return rememberClient(plainDriver<EngineClient>(client, { identity: client.engine.id, concurrency, close }), client)
 }
 
 async function opened(options: Checked, target: string, context: OpenContext): Promise<Omit<OpenEngine, "target">> {

@@ -16,6 +16,8 @@ const LOOK_MAX_MS = 2_000
 interface Parts extends LogsOptions {
   readonly awayMs: number
   readonly signal: AbortSignal
+  /** How far it was read before, to go on from there; it learns how far it is read now. */
+  readonly mark?: LogMark
 }
 
 type Give = (batch: readonly LogEntry[]) => Promise<void> | undefined
@@ -38,7 +40,7 @@ class Reading {
   readonly #name: string
   readonly #parts: Parts
   readonly #give: Give
-  readonly #mark = new LogMark()
+  readonly #mark: LogMark
   readonly #entries: EntryReader
   #batch: LogEntry[] = []
   #awaySinceMs: number | undefined
@@ -48,6 +50,7 @@ class Reading {
     this.#name = name
     this.#parts = parts
     this.#give = give
+    this.#mark = parts.mark ?? new LogMark()
     this.#entries = new EntryReader(name, this.#mark, (entry) => this.#batch.push(entry))
   }
 

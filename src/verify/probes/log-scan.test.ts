@@ -53,6 +53,12 @@ const LINES = [
 ]
 
 const PATTERNS = [
+  /quoted/,
+  /\] /,
+  /Größe/,
+  /ERROR the first/,
+  new RegExp(String.fromCharCode(7)),
+  /xerrorx/,
   /error/,
   /error/i,
   /^error$/,

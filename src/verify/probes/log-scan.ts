@@ -1,5 +1,6 @@
 import { isAscii } from "node:buffer"
 import { readSync } from "node:fs"
+import { Literal } from "./log-literal.ts"
 
 /** Bytes read at once and looked at as one text: texts above 128 KB wait for a full garbage collection, in memory. */
 const STEP_BYTES = 96 << 10
@@ -51,7 +52,7 @@ export function scan({ file, from, to, regex, flags }: ScanRange): Scanned {
     const end = buffer.lastIndexOf(10, filled - 1) + 1
     let done = end
     if (end > 0) {
-      counter.add(textOf(buffer.subarray(0, end)))
+      counter.addBytes(buffer.subarray(0, end))
       lineAt = position - (filled - end)
     } else if (filled === LONGEST_LINE_BYTES) {
       cut = true
@@ -72,6 +73,17 @@ export function scan({ file, from, to, regex, flags }: ScanRange): Scanned {
   }
 }
 
+/** Counts the matching lines of a text: each ends with a line break. Run by worker threads. */
+export function scanText({
+  text,
+  regex,
+  flags,
+}: { readonly text: string } & Pick<ScanRange, "regex" | "flags">): Pick<Scanned, "count" | "first"> {
+  const counter = new LineCounter(regex, flags)
+  counter.add(text)
+  return { count: counter.count, first: counter.first }
+}
+
 /** One byte is one character in most logs; decoding those costs a copy and no more. */
 function textOf(bytes: Buffer): string {
   return bytes.toString(isAscii(bytes) ? "latin1" : "utf8")
@@ -87,6 +99,7 @@ const CROSSES_LINES = /\[\^|\[[^\]]*\\[sWDP]|\\[DPpnrxucvf]|\(\?!|\(\?<!/
 class LineCounter {
   readonly #line: RegExp
   readonly #text: RegExp | undefined
+  readonly #literal: Literal | undefined
   /** Whether pieces of the line at hand have been looked at already, and whether one matched. */
   #isLong = false
   #longMatches = false
@@ -96,8 +109,9 @@ class LineCounter {
   constructor(regex: string, flags: string) {
     const plain = flags.replace(/[gy]/g, "")
     this.#line = new RegExp(regex, plain)
+    this.#literal = Literal.of(regex, plain)
     if (!CROSSES_LINES.test(regex) && !plain.includes("s"))
-      this.#text = new RegExp(regex, `${plain.replace("m", "")}gm`)
+      this.#text = new RegExp(`(?:${regex})`, `${plain.replace("m", "")}gm`) // a bare text is searched at a quarter of the speed
   }
 
   /** A piece of a line that is too long; more of it follows. */
@@ -133,6 +147,17 @@ class LineCounter {
 
   #matches(line: string): boolean {
     return this.#line.test(withoutReturn(line))
+  }
+
+  /** Whole lines, each with its line break. */
+  addBytes(lines: Buffer): void {
+    const isDone =
+      !this.#isLong &&
+      this.#literal?.eachLine(lines, (from, to) => {
+        this.count += 1
+        this.first ??= textOf(lines.subarray(from, to)).slice(0, LINE_MAX)
+      })
+    if (isDone !== true) this.add(textOf(lines))
   }
 
   /** Whole lines, each with its line break; the last one may lack it. */

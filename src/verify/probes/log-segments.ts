@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto"
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs"
-import type { LogMark } from "../../program/probes.ts"
+import type { LogMark } from "../../program/log-probes.ts"
 
 /** One open file that holds a part of the log. */
 export interface Segment {
@@ -56,13 +56,13 @@ function holdsMark({ file, sizeBytes }: Opened, { offsetBytes, tail }: LogMark):
 const NO_FILE: LogMark = { inode: 0, offsetBytes: 0 }
 
 /** Where to look from: a mark, or an offset in a file of which nothing else is known. */
-export type Since = "start" | number | LogMark
+export type FileSince = "start" | number | LogMark
 
 /**
  * Opens the files that hold the log since a mark: the log itself, and before it `PATH.1` where it was rotated meanwhile.
  * Undefined where there is no log. Whoever opens them closes them with `closeSegments`.
  */
-export function openSegments(path: string, since: Since): Segments | undefined {
+export function openSegments(path: string, since: FileSince): Segments | undefined {
   const now = openOne(path)
   if (now === undefined) return undefined
   const mark = asMark(since, now.inode)
@@ -79,7 +79,7 @@ export function openSegments(path: string, since: Since): Segments | undefined {
 }
 
 /** A bare offset can only be meant for the file that was there; above its size, that file was rotated. */
-function asMark(since: Since, inode: number): LogMark {
+function asMark(since: FileSince, inode: number): LogMark {
   if (since === "start") return { inode, offsetBytes: 0 }
   return typeof since === "number" ? { inode, offsetBytes: since } : since
 }

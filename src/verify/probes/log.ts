@@ -1,167 +1,98 @@
-import { resolve } from "node:path"
-import { causeText } from "../../errors.ts"
-import type { ProbeSettings } from "../../program/probe-settings.ts"
-import type { LogMark } from "../../program/probes.ts"
 import { type Answer, type Asker, inconclusive, no, type Question, yes } from "../answer.ts"
-import { cpu } from "../cpu.ts"
-import type { Show } from "../expectation.ts"
-import type { scan } from "./log-scan.ts"
-import {
-  closeSegments,
-  lineRanges,
-  markAt,
-  openSegments,
-  type Segment,
-  type Segments,
-  type Since,
-  sizeNow,
-} from "./log-segments.ts"
+import { fileHere } from "./log-here.ts"
+import { type LogPlace, type LogSettings, type Looked, type Since, type Sought, soughtIn } from "./log-place.ts"
 
-type Settings = ProbeSettings<"log">
-
-/** Bytes of one job of a worker thread: some 50 ms, so that all cores end at about the same time and a cancel is quick. */
-const PART_BYTES = 32 << 20
-/** Rotations followed in one question; a log that rotates faster is not to be followed. */
-const ROTATIONS_MAX = 3
+/** Looks at one log in one question, where it goes on in another file; a log that rotates faster is not to be followed. */
+const LOOKS_MAX = 4
 
 /**
- * Counts the lines of a log that match, on worker threads and in constant memory. Asked again, it goes on where it was:
- * what it has seen does not change.
+ * Counts the lines of a log that match, where the log is. Asked again, it goes on where it was: what it has seen does not change.
  */
-export const log: Asker<Settings> = { timeoutMs: 300_000, late: "inconclusive", ask }
+export const log: Asker<LogSettings> = { timeoutMs: 300_000, late: "inconclusive", ask }
 
 /** What is known of the log so far. */
 interface Progress {
   since: Since
   count: number
   first: string | undefined
+  restMatches: boolean
   lost: boolean
-  /** Whether a line was too long to be looked at whole. */
-  cut: boolean
+  doubt: string | undefined
   scannedBytes: number
 }
 
-const NOTHING_SEEN = { count: 0, first: undefined, lost: false, cut: false, scannedBytes: 0 } as const
+const NOTHING_SEEN = {
+  count: 0,
+  first: undefined,
+  restMatches: false,
+  lost: false,
+  doubt: undefined,
+  scannedBytes: 0,
+} as const
 
-async function ask(settings: Settings, question: Question): Promise<Answer> {
-  const path = resolve(question.tools.cwd, settings.path)
+async function ask(settings: LogSettings, question: Question): Promise<Answer> {
+  const { since } = settings
+  if (since === "release") return lasting('since: "release" is for the checks of a release')
+  if (typeof since === "object" && "untaken" in since) return lasting(since.untaken)
+  const sought = soughtIn(settings)
+  const place = await placeOf(settings, sought, question)
+  if ("verdict" in place) return place
   const known = question.memory.get("log") as Progress | undefined
-  const progress: Progress = { ...(known ?? { since: settings.since, ...NOTHING_SEEN }) }
-  let restMatches = false
-  for (let rotations = 0; rotations <= ROTATIONS_MAX; rotations += 1) {
-    const segments = opened(path, progress.since)
-    if (!("list" in segments)) return segments
-    try {
-      restMatches = await scanAll(segments, settings, progress, question)
-    } finally {
-      closeSegments(segments)
-    }
-    if (!isRotated(path, progress.since as LogMark)) break
+  const progress: Progress = { ...(known ?? { since, ...NOTHING_SEEN }) }
+  for (let looks = 0; looks < LOOKS_MAX; looks += 1) {
+    const looked = await place.look(progress.since, progress.first !== undefined)
+    if ("verdict" in looked) return looked
+    takeIn(progress, looked)
+    if (!looked.again) break
   }
   question.memory.set("log", progress)
-  return answerOf(path, settings, progress, restMatches, question.show)
+  return answerOf(place.name, sought, settings.max, progress, question)
 }
 
-function opened(path: string, since: Since): Segments | Answer {
-  try {
-    return openSegments(path, since) ?? inconclusive(`there is no log at ${path}`)
-  } catch (error) {
-    return inconclusive(`the log cannot be read: ${causeText(error)}`)
-  }
+/** Each place is loaded when it is first asked. */
+export async function placeOf(settings: LogSettings, sought: Sought, question: Question): Promise<LogPlace | Answer> {
+  const { path, journal, container = "" } = settings
+  const { where } = question
+  if (journal !== undefined) return (await import("./log-journal.ts")).journalOf(journal, sought, question)
+  if (path === undefined) return (await import("./log-container.ts")).containerLog(container, sought, question)
+  if (where.type === "here") return fileHere(path, sought, question)
+  return (await import("./log-there.ts")).fileThere(path, sought, question)
 }
 
-/** Whether the log has become another file since it was opened. */
-function isRotated(path: string, at: LogMark): boolean {
-  const segments = opened(path, at)
-  if (!("list" in segments)) return false
-  closeSegments(segments)
-  return segments.list.at(-1)?.inode !== at.inode
+function takeIn(progress: Progress, looked: Looked): void {
+  progress.count += looked.count
+  progress.first ??= looked.first
+  progress.restMatches = looked.restMatches
+  progress.lost ||= looked.lost
+  progress.doubt ??= looked.doubt
+  progress.scannedBytes += looked.scannedBytes
+  progress.since = looked.next
 }
 
-/** Scans all segments; true where a last line that is not complete yet matches. */
-async function scanAll(
-  segments: Segments,
-  settings: Settings,
-  progress: Progress,
-  question: Question,
-): Promise<boolean> {
-  progress.lost ||= segments.lost
-  let restMatches = false
-  for (const segment of segments.list) {
-    const { restAt, matches } = await scanOne(segment, settings, progress, question)
-    restMatches = matches && segment.current
-    if (matches && !segment.current) progress.count += 1
-    if (segment.current) progress.since = markAt(segment.file, segment.inode, restAt)
-  }
-  return restMatches
+export function lasting(evidence: string): Answer {
+  return { ...inconclusive(evidence), lasting: true }
 }
 
-async function scanOne(
-  segment: Segment,
-  { pattern }: Settings,
-  progress: Progress,
-  question: Question,
-): Promise<{ restAt: number; matches: boolean }> {
-  const { file, from } = segment
-  const to = sizeNow(file)
-  const ranges = lineRanges(file, from, to, PART_BYTES)
-  const scanRange = cpu<typeof scan>(new URL(WORK, import.meta.url), "scan", { signal: question.signal })
-  let doneBytes = 0
-  const parts = await Promise.all(
-    ranges.map(async (range) => {
-      const part = await scanRange({ file, ...range, regex: pattern.regex, flags: pattern.flags })
-      doneBytes += range.to - range.from
-      question.at(`${doneBytes} of ${to - from} bytes looked at`)
-      return part
-    }),
-  )
-  for (const part of parts) {
-    progress.count += part.count
-    progress.first ??= part.first
-    progress.cut ||= part.cut
-  }
-  const last = parts.at(-1)
-  const restAt = last?.restAt ?? from
-  progress.scannedBytes += restAt - from
-  return { restAt, matches: last?.restMatches ?? false }
-}
-
-const WORK = import.meta.url.endsWith(".ts") ? "./log-scan.ts" : "./log-scan.js"
-
-/** What may need a longer part of a line than the pieces of it have in common. */
-const REACHES_FAR = /[*+^$]|\{\d+,?\d*\}|\(\?[=!<]/
-
-function answerOf(
-  path: string,
-  { pattern, max }: Settings,
-  progress: Progress,
-  restMatches: boolean,
-  show: Show,
-): Answer {
-  const { first, lost, scannedBytes } = progress
+function answerOf(name: string, { words }: Sought, max: number, progress: Progress, { show }: Question): Answer {
+  const { first, lost, doubt, scannedBytes, restMatches } = progress
   const lines = progress.count + (restMatches ? 1 : 0)
   const measured = { lines, scannedBytes }
-  const words = `/${pattern.regex}/${pattern.flags}`
   if (lines > max)
     return {
       ...no(
-        `${path}: ${lines} ${lines === 1 ? "line matches" : "lines match"} ${words}${max > 0 ? `, expected at most ${max}` : ""}; the first: ${show(first)}`,
+        `${name}: ${lines} ${lines === 1 ? "line matches" : "lines match"} ${words}${max > 0 ? `, expected at most ${max}` : ""}; the first: ${show(first)}`,
         measured,
       ),
       lasting: true,
     }
   if (lost)
     return inconclusive(
-      `${path} was rotated more than once, or truncated: a part since the mark is gone, and no other line matches ${words}`,
+      `${name} was rotated more than once, or truncated: a part since the mark is gone, and no other line matches ${words}`,
       measured,
     )
-  if (progress.cut && REACHES_FAR.test(pattern.regex))
-    return inconclusive(
-      `${path} holds a line above 1 MiB, and ${words} may match more of it than is looked at at once`,
-      measured,
-    )
+  if (doubt !== undefined) return inconclusive(doubt, measured)
   return yes(
-    `${path}: ${lines === 0 ? "no line matches" : `${lines} lines match`} ${words} in ${scannedBytes} bytes`,
+    `${name}: ${lines === 0 ? "no line matches" : `${lines} lines match`} ${words} in ${scannedBytes} bytes`,
     measured,
   )
 }

@@ -3,8 +3,8 @@ import type { EngineClient } from "./engine-client.ts"
 
 const clients = new WeakMap<Driver, EngineClient>()
 
-/** Says which Engine is behind a driver. */
-export function isBehind(client: EngineClient, driver: Driver): Driver {
+/** Remembers which Engine stands behind a driver. */
+export function rememberClient(driver: Driver, client: EngineClient): Driver {
   clients.set(driver, client)
   return driver
 }
