@@ -18,7 +18,7 @@ async function compile(quiet) {
   if (code !== 0) return code
   for (const file of globSync("**/*.{js,d.ts,js.map,d.ts.map}", { cwd: join(root, "dist") })) {
     const source = file.replace(/(\.d\.ts|\.js)(\.map)?$/, ".ts")
-    if (!existsSync(join(root, "src", source))) rmSync(join(root, "dist", file))
+    if (file.endsWith(".d.ts.map") || !existsSync(join(root, "src", source))) rmSync(join(root, "dist", file))
   }
   const cli = join(root, "dist", "cli", "main.js")
   if (existsSync(cli)) chmodSync(cli, 0o755) // npm does this for users; a clone calls the file directly

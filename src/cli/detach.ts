@@ -1,10 +1,9 @@
-import { type ChildProcessByStdio, spawn } from "node:child_process"
 import { randomBytes } from "node:crypto"
 import { rmSync } from "node:fs"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
-import type { Readable } from "node:stream"
 import { fileURLToPath } from "node:url"
+import { type Detached, letGo, startDetached } from "../connect/detached.ts"
 import { type ErrorCode, FettleError } from "../errors.ts"
 import type { ErrorFacts, FettleEvent, Subscriber } from "../events/events.ts"
 import { isPending, type Plan, type PlanOptions } from "../events/plan.ts"
@@ -71,16 +70,11 @@ async function withPlanFile<T>(
  * @throws FettleError what kept it from beginning
  */
 export async function detachPlan(call: Call, loaded: Loaded, file: string, show: Subscriber): Promise<number> {
-  const child = spawn(process.execPath, [...process.execArgv, MAIN, "apply", file, ...wordsOf(call, loaded)], {
-    cwd: call.around.cwd,
-    detached: true, // a session of its own: neither Ctrl-C nor a terminal that is closed reaches it
-    stdio: ["ignore", "pipe", "pipe"],
-  })
+  const words = [...process.execArgv, MAIN, "apply", file, ...wordsOf(call, loaded)]
+  const child = startDetached(process.execPath, words, call.around.cwd)
   const begun = await beginning(child, show)
   if (!("runId" in begun)) return begun.exitCode
-  child.stdout.destroy()
-  child.stderr.destroy()
-  child.unref()
+  letGo(child)
   tell(call, begun.runId, child.pid as number)
   return EXIT.done
 }
@@ -96,10 +90,8 @@ function wordsOf(call: Call, { file, folder }: Loaded): readonly string[] {
   ]
 }
 
-type Child = ChildProcessByStdio<null, Readable, Readable>
-
 /** What the first of its events say: it carries the plan out, or it has ended before that. */
-async function beginning(child: Child, show: Subscriber): Promise<{ runId: string } | { exitCode: number }> {
+async function beginning(child: Detached, show: Subscriber): Promise<{ runId: string } | { exitCode: number }> {
   const ended = new Promise<number>((resolve, reject) => {
     child.once("error", reject)
     child.once("close", (code) => resolve(code ?? EXIT.error))

@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, test } from "vitest"
+import { afterAll, describe, expect, onTestFinished, test } from "vitest"
 import type { Comparison, Survey } from "../../src/events/survey.ts"
 import { need } from "../support/need.ts"
 import { OwnNetwork } from "../support/own-network.ts"
@@ -62,7 +62,9 @@ describe.skipIf(!canStartHosts())("over ssh", () => {
       SshHost.start("pair3", { setup: setup(...changed), users }),
     ])
     const at = place()
-    at.write("config", `Include ${a.config}\nInclude ${b.config}\nInclude ${c.config}\n`)
+    const network = await OwnNetwork.start() // other tests open ports and make network interfaces between two looks
+    onTestFinished(() => network.stop())
+    at.write("config", [a, b, c].map((each) => `Include ${network.configOf(each)}\n`).join(""))
     const diff = (...args: readonly string[]) => at.fettle(["diff", ...args, "--config", at.path("config"), "--json"])
     // Their sudoers name their own logs, and ports come and go on this machine.
     const own = (text: string): unknown[] => {
@@ -79,9 +81,7 @@ describe.skipIf(!canStartHosts())("over ssh", () => {
       { part: "users", name: "ann", right: expect.any(String) },
     ])
     expect(other.text).not.toContain("hunter")
-    const network = await OwnNetwork.start() // where no other test opens a port between the two looks
-    const self = await at.fettle(["diff", a.name, a.name, "--config", network.configOf(a)])
-    network.stop()
+    const self = await at.fettle(["diff", a.name, a.name, "--config", at.path("config")])
     expect(self).toMatchObject({ code: 0, stdout: expect.stringContaining("are equal") })
     expect((await at.fettle(["diff", a.name])).text).toContain("takes 2 hosts")
   })

@@ -17,7 +17,7 @@ test("the demo releases a good version, catches a bad one, and leaves nothing", 
   expect(await ended, stdout + stderr).toBe(0)
   expect(stdout).toMatch(/released 1\.1\.0 +\d+ visitors, 0 of them saw an error/)
   expect(stdout).toMatch(
-    /RELEASE_ROLLED_BACK[\s\S]*Rolled back at minute \d+, with 10 %: \d+ errors in \d+ requests against \d+ in/,
+    /RELEASE_ROLLED_BACK[\s\S]*Rolled back at minute \d+, with \d+ %: \d+ errors in \d+ requests against \d+ in/,
   )
   expect(stdout).toMatch(/since then +\d+ visitors, 0 of them saw an error/)
   expect(existsSync(join(folder, ".released")) ? readdirSync(folder) : []).toEqual([])
