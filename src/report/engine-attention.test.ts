@@ -67,6 +67,7 @@ test.each<[string, ContainerFound, string[]]>([
   ["unhealthy", container("running", { health: "unhealthy" }), ["unhealthy: web"]],
   ["ended well", container("exited"), []],
   ["stopped by docker stop", container("exited", { exitCode: 143 }), []],
+  ["runs again by now", container("restarting", { exitCode: 0 }), ["restarts in a loop: web (0 restarts)"]],
   ["ended badly", container("exited", { exitCode: 2 }), ["ended with an error: web (2)"]],
   [
     "killed for memory",

@@ -35,10 +35,10 @@ export function engineAttention(survey: EngineSurvey): readonly Attention[] {
   ]
 }
 
-/** How often, whichever moment of the loop it was found at; what it ended with where that can be seen. */
+/** How often, whichever moment of the loop it was found at; what it ended with where that can be seen: 0 is said of one that runs again. */
 function withRestarts({ name, state, more }: ContainerFound): string {
   if (more === undefined) return name
-  const end = state === "restarting" ? `, ended with ${more.exitCode}` : ""
+  const end = state === "restarting" && more.exitCode !== 0 ? `, ended with ${more.exitCode}` : ""
   return `${name} (${several(more.restarts, "restart")}${end})`
 }
 

@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process"
+import { setTimeout as sleep } from "node:timers/promises"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import type { EngineSurvey } from "../../src/events/engine-survey.ts"
 import { place } from "../cli/fettle.ts"
@@ -133,6 +134,10 @@ describe.skipIf(!canStartEngines())("an Engine with containers of all sorts", ()
   beforeAll(async () => {
     world = await DockerWorld.start()
     populate(world)
+    // A busy Engine takes its time: what is asked for below has to be so.
+    const says = (format: string, name: string): string => world.docker("inspect", "-f", format, name).trim()
+    while (Number(says("{{.RestartCount}}", "loop")) < 4) await sleep(100)
+    while (says("{{.State.Health.Status}}", "sick") !== "unhealthy") await sleep(100)
   }, 600_000)
   afterAll(() => stopEngines(), 120_000)
 
