@@ -174,7 +174,7 @@ interface Built extends VersionPlace {
  * @throws FettleError `PROPS_INVALID` where nothing could be shared out between them
  */
 function isComparedFresh(
-  { baseline, traffic, steps, version }: ReleaseOptions,
+  { baseline, traffic, steps, version, metrics }: ReleaseOptions,
   { live, refused, backTo }: ReleaseMemory,
   address: Address,
   place: LazyPlace,
@@ -185,7 +185,25 @@ function isComparedFresh(
       place,
       next: 'give traffic, and steps such as [5, 25, 100]; or leave out baseline: "current" is the default',
     })
+  const byVersion = Object.entries(metrics ?? {}).find(([, metric]) => !tellsCopiesApart(Object(metric).source))
+  if (byVersion !== undefined)
+    throw new FettleError(
+      "PROPS_INVALID",
+      `${address}: metrics.${byVersion[0]} cannot tell fresh copies of a version from others of it`,
+      {
+        place,
+        next: 'count by their addresses: instance=~"{{instances}}" in both queries',
+      },
+    )
   return live !== undefined && live.version !== version && refused !== version && backTo === undefined
+}
+
+/** Fresh copies have the version of those that run: only their addresses are their own. */
+function tellsCopiesApart(source: MetricSource | undefined): boolean {
+  if (source?.from !== "prometheus") return true
+  return [source.requests, source.bad].every(
+    (query) => !query.includes("{{version}}") || query.includes("{{instances}}"),
+  )
 }
 
 /** What is declared in a group: a version, and what the group is called after the name of the release. */

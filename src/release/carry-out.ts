@@ -10,7 +10,8 @@ import { type CountSource, trafficCounts } from "./counting.ts"
 import { takeMarks, withMarks } from "./log-marks.ts"
 import { broughtBack } from "./outcome.ts"
 import { type Progress, progressIn } from "./progress.ts"
-import { type Checked, ms, named, RollOut } from "./roll-out.ts"
+import { type Checked, ms, RollOut } from "./roll-out.ts"
+import { namesOf, serversOf } from "./servers.ts"
 import { allTo } from "./shares.ts"
 import { trafficIn } from "./traffic-in.ts"
 import { watchBudget } from "./watch.ts"
@@ -33,7 +34,7 @@ export async function carryOut(
   if (progress === undefined && before?.live?.version === want.version) return reroute(want, before, traffic, call)
   const logs = progress === undefined ? await takeMarks(want, tools, call) : progress.logs
   const checks = withMarks(want, logs ?? {})
-  const judging = await CountedJudging.of(want, before, traffic, progress, call)
+  const judging = CountedJudging.of(want, before, traffic, progress, call)
   const roll = new RollOut({
     want,
     before,
@@ -78,7 +79,7 @@ async function giveUp(
   call: Call,
 ): Promise<void> {
   call.log(`${left.version} was on its way and is no longer declared: it is taken back`)
-  if (before?.live !== undefined) await traffic?.route(routes(before.live, []), call.signal)
+  if (before?.live !== undefined) await traffic?.route(allTo(serversOf(before.live), []), call.signal)
   await takeOut(left.servers, want, traffic, call)
 }
 
@@ -90,7 +91,7 @@ async function reroute(
   call: Call,
 ): Promise<ReleaseOutputs> {
   const live = { version: want.version, slot: want.slot, instances: [...want.instances] }
-  await traffic?.route(routes(live, []), call.signal)
+  await traffic?.route(allTo(serversOf(live), []), call.signal)
   const { held: _held, refused: _refused, ...rest } = before
   return { ...rest, live }
 }
@@ -108,18 +109,10 @@ async function bringBack(
   call: Call,
 ): Promise<ReleaseOutputs> {
   const live = before?.live?.version === want.version ? undefined : before?.live
-  await traffic?.route(routes(want, live === undefined ? [] : [live]), call.signal)
-  const own = new Set(want.instances.map((each) => named(each, want.version).name))
-  const gone = [
-    ...(left?.servers ?? []),
-    ...(live?.instances ?? []).map((each) => named(each, live?.version ?? "").name),
-  ]
-  await takeOut(
-    gone.filter((name) => !own.has(name)),
-    want,
-    traffic,
-    call,
-  )
+  await traffic?.route(allTo(serversOf(want), serversOf(live)), call.signal)
+  const own = new Set(namesOf(serversOf(want)))
+  const gone = [...(left?.servers ?? []), ...namesOf(serversOf(live))].filter((name) => !own.has(name))
+  await takeOut(gone, want, traffic, call)
   await runHooks(want.hooks?.rolledBack ?? [], tools, call, call.signal)
   const from = left?.version ?? live?.version ?? ""
   const sentence = `Brought back by hand: ${want.version} has all traffic, ${from} has none`
@@ -136,19 +129,6 @@ async function takeOut(
   if (traffic === undefined || servers.length === 0) return
   await traffic.drained(servers, ms(want.drain), call.signal)
   await traffic.remove(servers, call.signal)
-}
-
-function routes(
-  to: { readonly version: string; readonly instances: ReleaseProps["instances"] },
-  others: readonly { readonly version: string; readonly instances: ReleaseProps["instances"] }[],
-): Parameters<Traffic["route"]>[0] {
-  const none = others.flatMap(({ version, instances }) =>
-    instances.map((each) => ({ instance: named(each, version), share: 0 })),
-  )
-  return [
-    ...allTo(to.instances, []).map(({ instance, share }) => ({ instance: named(instance, to.version), share })),
-    ...none,
-  ]
 }
 
 /** All checks at once; a "no" of one is a "no" of all. */

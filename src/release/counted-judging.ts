@@ -5,18 +5,12 @@ import { freshOf } from "../program/release-memory.ts"
 import type { ReleaseOutputs, ReleaseProps } from "../program/release-props.ts"
 import type { Json, Write } from "../provider.ts"
 import { openSettings } from "../verify/open-settings.ts"
-import {
-  between,
-  type Counted,
-  type CountSource,
-  readOrMissing,
-  trafficCounts,
-  type VersionInstances,
-} from "./counting.ts"
+import { between, type Counted, type CountSource, readOrMissing, trafficCounts } from "./counting.ts"
 import { Probing } from "./probing.ts"
 import type { Progress } from "./progress.ts"
 import { PrometheusCounts, type PrometheusCountsParts, type PrometheusSource } from "./prometheus-counts.ts"
 import { type Judged, type Judging, ms } from "./roll-out.ts"
+import type { VersionInstances } from "./servers.ts"
 import { Judge, type JudgeSettings, type JudgeState } from "./verdict/judge.ts"
 
 type Metric = NonNullable<ReleaseProps["metrics"]>[string]
@@ -57,13 +51,13 @@ export class CountedJudging implements Judging {
   }
 
   /** @throws FettleError `PROPS_INVALID` for a source that there is none of */
-  static async of(
+  static of(
     want: ReleaseProps,
     before: ReleaseOutputs | undefined,
     traffic: Traffic | undefined,
     progress: Progress | undefined,
     call: Call,
-  ): Promise<CountedJudging> {
+  ): CountedJudging {
     const sources = new Map<string, CountSource>()
     const probings = new Map<string, Probing>()
     const metrics = want.metrics ?? (traffic === undefined ? {} : USUAL)

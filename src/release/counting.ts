@@ -1,7 +1,6 @@
 import type { Counters, Traffic } from "../connect/traffic.ts"
 import { FettleError } from "../errors.ts"
-import type { InstanceAddress } from "../program/release-memory.ts"
-import { named } from "./roll-out.ts"
+import { named, type VersionInstances } from "./servers.ts"
 import { slowerThan } from "./verdict/buckets.ts"
 
 /** Counts since some start, which `epoch` tells from other starts; or why there are none. */
@@ -20,12 +19,6 @@ export interface Sides {
 /** Where the counts of one metric come from. */
 export interface CountSource {
   read(signal: AbortSignal): Promise<Sides>
-}
-
-/** The instances of one version. */
-export interface VersionInstances {
-  readonly version: string
-  readonly instances: readonly InstanceAddress[]
 }
 
 /**

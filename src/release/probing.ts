@@ -1,6 +1,6 @@
 import { request } from "node:http"
 import { startTimer } from "../policies/timer.ts"
-import type { VersionInstances } from "./counting.ts"
+import type { VersionInstances } from "./servers.ts"
 
 /** How both versions are asked by ourselves, so that there are counts where there is little traffic. */
 export interface ProbeSettings {

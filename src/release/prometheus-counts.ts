@@ -9,7 +9,8 @@ import {
   type Series,
   seriesName,
 } from "../verify/probes/prometheus-ask.ts"
-import type { Counted, CountSource, Sides, VersionInstances } from "./counting.ts"
+import type { Counted, CountSource, Sides } from "./counting.ts"
+import type { VersionInstances } from "./servers.ts"
 
 type Source = Extract<NonNullable<ReleaseProps["metrics"]>[string]["source"], { readonly from: "prometheus" }>
 

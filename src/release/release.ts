@@ -8,7 +8,7 @@ import { carryOut } from "./carry-out.ts"
 import { outputsIn } from "./memory.ts"
 import { planRelease } from "./plan-release.ts"
 import { progressIn } from "./progress.ts"
-import { named } from "./roll-out.ts"
+import { named, namesOf, serversOf } from "./servers.ts"
 import { trafficIn } from "./traffic-in.ts"
 
 type ReleaseKey = Key<ReleaseProps, ReleaseOutputs>
@@ -118,7 +118,7 @@ async function removeAll(
   const outputs = outputsIn(last?.outputs)
   if (last?.props.traffic === undefined) return
   const versions = [outputs?.live, ...(outputs?.kept ?? []), last.props].filter((each) => each !== undefined)
-  const names = versions.flatMap(({ version, instances }) => instances.map((each) => named(each, version).name))
+  const names = namesOf(versions.flatMap(serversOf))
   const waiting = progressIn(outputs?.held?.progress as Json | undefined)?.servers ?? []
   await trafficIn(last.props, call.connection).remove([...new Set([...names, ...waiting])], call.signal)
 }

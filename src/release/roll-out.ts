@@ -1,11 +1,12 @@
 import type { Instance, Traffic } from "../connect/traffic.ts"
 import { type Duration, durationMs } from "../policies/duration.ts"
 import { sleep } from "../policies/timer.ts"
-import { freshOf, type InstanceAddress } from "../program/release-memory.ts"
+import { freshOf } from "../program/release-memory.ts"
 import type { ReleaseOutputs, ReleaseProps } from "../program/release-props.ts"
 import type { Before, Measured } from "../verify/answer.ts"
 import { held, promoted, rolledBack } from "./outcome.ts"
 import type { Progress } from "./progress.ts"
+import { namesOf, serversOf } from "./servers.ts"
 import { allTo, BESIDE, type InstanceShare, type Sides, type Step, stepsOf } from "./shares.ts"
 
 /** What the checks of a release say together. */
@@ -55,11 +56,8 @@ export interface RollOutParts {
   readonly stopping?: AbortSignal | undefined
 }
 
-/** Name of an instance with who sends the traffic: versions stand beside each other there. */
-export function named(instance: InstanceAddress, version: string): Instance {
-  const clean = `${version}.${instance.name}`.replace(/[^A-Za-z0-9_.-]/g, "_")
-  return { name: clean, version, address: instance.address, port: instance.port }
-}
+/** Nothing is waited for any more: how it ended, or that it has all traffic now. */
+type Over = ReleaseOutputs | "all"
 
 /**
  * Brings one version to full traffic, or all traffic back to the version before it.
@@ -78,13 +76,13 @@ export class RollOut {
     this.#parts = parts
     const live = before?.live
     this.#sides = {
-      before: live?.instances.map((each) => named(each, live.version)) ?? [],
-      after: want.instances.map((each) => named(each, want.version)),
-      fresh: want.fresh.map((each) => named(each, freshOf(live?.version ?? ""))),
+      before: serversOf(live),
+      after: serversOf(want),
+      fresh: live === undefined ? [] : serversOf({ version: freshOf(live.version), instances: want.fresh }),
     }
     const isBeside = traffic === undefined && judging.counts
     this.#steps = isBeside ? BESIDE : stepsOf(want, this.#sides)
-    const servers = [...this.#sides.after, ...this.#sides.fresh].map(({ name }) => name)
+    const servers = namesOf([...this.#sides.after, ...this.#sides.fresh])
     const known = progress?.servers ?? []
     this.#progress = { ...(progress ?? this.#fromStart()), servers: [...new Set([...known, ...servers])] }
   }
@@ -134,14 +132,10 @@ export class RollOut {
     const from = Math.max(0, this.#progress.step)
     for (let at = from; at < this.#steps.length; at += 1) {
       const isLast = at === this.#steps.length - 1
-      if (isLast) {
-        const ended = await this.#settled()
-        if (ended !== undefined) return ended
-      }
-      await this.#goTo(at)
-      if (isLast) return undefined
-      const ended = await this.#stay(at)
-      if (ended !== undefined) return ended
+      const settled = isLast ? await this.#settled() : undefined
+      if (settled === undefined) await this.#goTo(at)
+      const over = settled ?? (isLast ? "all" : await this.#stay(at))
+      if (over !== undefined) return over === "all" ? undefined : over
     }
     return undefined
   }
@@ -158,26 +152,22 @@ export class RollOut {
   }
 
   /** At one step: its checks, then counts until its time is over. */
-  async #stay(at: number): Promise<ReleaseOutputs | undefined> {
+  async #stay(at: number): Promise<Over | undefined> {
     const { want, now } = this.#parts
     const no = await this.#checked(`at ${this.#steps[at]?.words}`)
     if (no !== undefined) return no
     const untilMs = this.#progress.stepSinceMs + ms(want.stepFor)
     for (;;) {
       const ended = await this.#look(at)
-      if (ended === "promote" && now() >= untilMs) return undefined
       if (typeof ended === "object") return ended
       if (now() >= untilMs) return undefined
-      const late = await this.#late()
-      if (late !== undefined) return late.ended
-      const stopped = this.#stopped()
-      if (stopped !== undefined) return stopped
-      await this.#pause(untilMs)
+      const over = await this.#pause(untilMs)
+      if (over !== undefined) return over
     }
   }
 
   /** Before the last step the counts must have said yes; they are taken at the step before it until they do. */
-  async #settled(): Promise<ReleaseOutputs | undefined> {
+  async #settled(): Promise<Over | undefined> {
     const { judging, want } = this.#parts
     const at = this.#steps.length - 2
     if (at < 0 || !judging.counts) return undefined
@@ -185,11 +175,8 @@ export class RollOut {
       const ended = await this.#look(at)
       if (ended === "promote") return undefined
       if (typeof ended === "object") return ended
-      const late = await this.#late()
-      if (late !== undefined) return late.ended
-      const stopped = this.#stopped()
-      if (stopped !== undefined) return stopped
-      await this.#pause(this.#progress.startedMs + ms(want.deadline))
+      const over = await this.#pause(this.#progress.startedMs + ms(want.deadline))
+      if (over !== undefined) return over
     }
   }
 
@@ -210,16 +197,15 @@ export class RollOut {
   }
 
   /** What becomes of a release whose time is over; undefined while it is not. */
-  async #late(): Promise<{ readonly ended: ReleaseOutputs | undefined } | undefined> {
+  async #late(): Promise<Over | undefined> {
     const { want, before, now } = this.#parts
     if (now() - this.#progress.startedMs < ms(want.deadline)) return undefined
     const sentence = `Undecided after ${String(want.deadline)}: ${this.#progress.sentence ?? "its checks gave no answer"}`
     if (want.onInconclusive === "promote") {
       await this.#goTo(this.#steps.length - 1)
-      return { ended: undefined }
+      return "all"
     }
-    if (want.onInconclusive === "rollback") return { ended: await this.#back(sentence) }
-    return { ended: held(want, before, sentence, this.#progress) }
+    return want.onInconclusive === "rollback" ? this.#back(sentence) : held(want, before, sentence, this.#progress)
   }
 
   async #checked(when: string): Promise<ReleaseOutputs | undefined> {
@@ -265,10 +251,7 @@ export class RollOut {
     const gone = [...(before?.live === undefined ? [] : [before.live]), ...(before?.kept ?? [])].filter(
       ({ version }) => !stay.has(version) && version !== want.version,
     )
-    await traffic?.remove(
-      gone.flatMap(({ version, instances }) => instances.map((each) => named(each, version).name)),
-      signal,
-    )
+    await traffic?.remove(namesOf(gone.flatMap(serversOf)), signal)
     return outputs
   }
 
@@ -302,17 +285,17 @@ export class RollOut {
     await this.#parts.save(this.#progress)
   }
 
-  async #pause(untilMs: number): Promise<void> {
+  /** Waits for the next look; what becomes of the release where its time is over, or the run is to end. */
+  async #pause(untilMs: number): Promise<Over | undefined> {
     const { want, now, signal, stopping } = this.#parts
+    const over = (await this.#late()) ?? this.#stopped()
+    if (over !== undefined) return over
     await sleep(Math.max(0, Math.min(ms(want.every), untilMs - now())), signal, stopping)
+    return undefined
   }
 }
 
 /** A duration of the props in milliseconds. */
 export function ms(duration: number | string): number {
   return durationMs(duration as Duration)
-}
-
-function namesOf(instances: readonly Instance[]): readonly string[] {
-  return instances.map(({ name }) => name)
 }

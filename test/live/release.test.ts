@@ -136,6 +136,29 @@ describe.skipIf(!canStartHaproxy())("a release behind HAProxy", () => {
       [],
     )
     expect((await runs.plan(of("2", "fresh"))).plan?.changes).toEqual([])
+
+    const more = { steps: [30, 100], baseline: "fresh" } as const
+    const bad = await runs.apply(build(world.optionsOf("3", { badShare: 0.6, more })))
+    expect(failed(bad)).toEqual([
+      expect.stringMatching(/^RELEASE_ROLLED_BACK: .* 30 %: \d+ errors in \d+ requests against 0 in/),
+    ])
+    expect(bad.events.filter((each) => each.type === "node.finished" && each.action === "delete")).toHaveLength(2)
+    expect(await world.answersNow()).toEqual(["2"])
+    expect(Object.keys(await world.weights()).sort()).toEqual(["1.web0", "2.web0"])
+    expect((await runs.plan(of("2", "fresh"))).plan?.changes).toEqual([])
+  })
+
+  test("where nobody knows by the deadline it gets all traffic at once, if that is said, and never less again", {
+    timeout: 120_000,
+  }, async () => {
+    const runs = runsIn(world.folder)
+    const more = { steps: [20, 50, 80, 100], stepFor: "10s", deadline: "1s", onInconclusive: "promote" } as const
+    expect(failed(await runs.apply(build(world.optionsOf("1"))))).toEqual([])
+    const run = await runs.apply(build(world.optionsOf("2", { more })))
+    expect(failed(run)).toEqual([])
+    const sent = told(run).filter((text) => text.startsWith("sends"))
+    expect(sent).toEqual(["sends 20 % of the traffic to 2", "sends 100 % of the traffic to 2"])
+    expect(await world.answersNow()).toEqual(["2"])
   })
 
   test("one that burns its error budget with all traffic on it goes back, also where its watch was cut off", {
