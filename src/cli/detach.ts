@@ -12,6 +12,7 @@ import { planProgram } from "../run/run.ts"
 import { makeStateFolder } from "../state/folder.ts"
 import type { Call } from "./call.ts"
 import { consentOf } from "./consent.ts"
+import { eventIn } from "./event-line.ts"
 import type { Loaded } from "./load.ts"
 import { writePlan } from "./plan-file.ts"
 import { say } from "./print.ts"
@@ -98,7 +99,8 @@ async function beginning(child: Detached, show: Subscriber): Promise<{ runId: st
   })
   child.stderr.pipe(process.stderr, { end: false })
   for await (const line of createInterface({ input: child.stdout })) {
-    const event = JSON.parse(line) as FettleEvent | ({ readonly type: "error" } & ErrorFacts)
+    const event = eventIn(line) as FettleEvent | ({ readonly type: "error" } & ErrorFacts) | undefined
+    if (event === undefined) continue // what the program itself prints
     if (event.type === "error") throw new FettleError(event.code as ErrorCode, event.fact, { next: event.next })
     if (event.type === "note") show(event)
     if (event.type === "apply.started") return { runId: event.runId }

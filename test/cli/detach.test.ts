@@ -5,6 +5,7 @@ import { place } from "./fettle.ts"
 /** A task that waits for a file, and one after it: a run that lasts until the test says so. */
 const LONG = `import { program, task } from "fettle"
 
+console.log("a program may print, and [it] need not be {JSON}")
 export default program("long", {}, () => {
   const first = task("first", { run: ["sh", "-c", "echo begun; until [ -e go ]; do sleep 0.05; done; echo over"] })
   task("second", { run: ["sh", "-c", "echo second > second"], outputs: ["second"] }, { after: [first] })

@@ -8,6 +8,7 @@ import { escapeText } from "../../report/escape.ts"
 import { terminalReporter } from "../../report/terminal.ts"
 import { holderOf } from "../../state/lock.ts"
 import type { Call } from "../call.ts"
+import { eventIn } from "../event-line.ts"
 import { safeJson, say } from "../print.ts"
 import { logFolder } from "../run-log.ts"
 import { findState } from "../state-place.ts"
@@ -22,7 +23,7 @@ export async function logs(call: Call): Promise<number> {
   let met = false
   let exitCode: number | undefined
   for await (const line of follows ? growing(file, place.file) : linesOf(file)) {
-    const event = parse(line)
+    const event = eventIn(line)
     if (event?.type === "run.finished" && follows) exitCode = event.exitCode
     if (event === undefined || (node !== undefined && !isAbout(event, node))) continue
     met = true
@@ -47,21 +48,26 @@ function linesOf(file: string): AsyncIterable<string> {
 
 /** Time between two looks at a log that grows. */
 const LOOK_MS = 200
+/** So long it has not grown before it is asked whether anybody still writes it. */
+const QUIET_MS = 2_000
 
 /** The lines of a log until its run has ended: it says so, or nobody holds the lock any more. */
 async function* growing(file: string, state: string): AsyncGenerator<string> {
   let at = 0
   let rest = Buffer.alloc(0)
-  for (;;) {
-    const isOver = holderOf(state.replace(/\.db$/, ".lock")) === undefined // asked first: what it wrote before its end is read below
+  for (let quietMs = 0; ; quietMs += LOOK_MS) {
+    // Asked before it is read: what was written before the end is read below.
+    const isOver = quietMs >= QUIET_MS && holderOf(state.replace(/\.db$/, ".lock")) === undefined
+    if (quietMs >= QUIET_MS) quietMs = 0
     for await (const chunk of createReadStream(file, { start: at }) as AsyncIterable<Buffer>) {
       at += chunk.length
+      quietMs = 0
       const all = Buffer.concat([rest, chunk])
       const end = all.lastIndexOf("\n") + 1
       rest = all.subarray(end)
       const lines = all.toString("utf8", 0, end).split("\n")
       yield* lines
-      if (lines.some((line) => parse(line)?.type === "run.finished")) return
+      if (lines.some((line) => eventIn(line)?.type === "run.finished")) return
     }
     if (isOver) return
     await sleep(LOOK_MS)
@@ -81,15 +87,6 @@ function logOf(folder: string, run: string): string {
 function newest(folder: string, names: readonly string[]): readonly string[] {
   const byAge = names.map((name) => ({ name, at: statSync(join(folder, name)).mtimeMs })).sort((a, b) => b.at - a.at)
   return byAge.slice(0, 1).map(({ name }) => name)
-}
-
-/** The last line of a run that was killed may be cut off. */
-function parse(line: string): FettleEvent | undefined {
-  try {
-    return JSON.parse(line) as FettleEvent
-  } catch {
-    return undefined
-  }
 }
 
 /** A node is meant by its address, or by the name in it. */

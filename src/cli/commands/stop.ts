@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import { FettleError } from "../../errors.ts"
-import { type Holder, holderOf } from "../../state/lock.ts"
+import { type Holder, holderOf, ownerOf } from "../../state/lock.ts"
 import type { Call } from "../call.ts"
 import { pageFor, print } from "../print.ts"
 import { findState } from "../state-place.ts"
@@ -18,7 +18,7 @@ export async function stop(call: Call): Promise<number> {
     })
   tellToStop(holder, call)
   say(call, `Stopping fettle ${holder.command} of ${holder.who} (process ${holder.pid}): what is under way finishes.`)
-  while (isSame(holderOf(lock), holder)) await sleep(LOOK_MS)
+  while (isSame(ownerOf(lock, call.around.host), holder)) await sleep(LOOK_MS)
   say(call, "It has ended. What it did: fettle logs last")
   return 0
 }
