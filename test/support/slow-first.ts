@@ -1,5 +1,8 @@
+import { existsSync } from "node:fs"
+import { fileURLToPath } from "node:url"
 import { BaseSequencer, type TestSpecification } from "vitest/node"
 
+const ROOT = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "")
 /** The files that take longest, the longest first: begun last, one of them would keep a single worker busy at the end. */
 const SLOW = [
   "crash/late-far-side",
@@ -21,6 +24,9 @@ const SLOW = [
   "cli/exec",
   "live/ansible-modules",
 ].map((name) => `/test/${name}.test.ts`)
+
+for (const file of SLOW)
+  if (!existsSync(`${ROOT}${file}`)) throw new Error(`there is no ${file}: mend the list of slow tests`)
 
 /** Begins with the slow files; the others follow as vitest has them. */
 export class SlowFirst extends BaseSequencer {
