@@ -6,10 +6,9 @@ import { isPending, type Plan, type PlanOptions } from "../events/plan.ts"
 import { bind } from "../plan/bind.ts"
 import type { Planned } from "../plan/planned.ts"
 import { Sessions } from "../plan/sessions.ts"
-import { standingVersions, stands, versionIn, withoutRefused } from "../plan/versions.ts"
+import { prefixOfVersions, standingVersions, stands, versionIn, withoutRefused } from "../plan/versions.ts"
 import type { Address } from "../program/address.ts"
 import { declare } from "../program/program.ts"
-import { RELEASE_KIND } from "../program/release.ts"
 import { releaseMemories } from "../release/memory.ts"
 import type { DataKey } from "../secrets/key.ts"
 import { type Lock, takeLock } from "../state/lock.ts"
@@ -223,7 +222,8 @@ async function removeOldVersions(
 ): Promise<Applied> {
   const { engine, setup, stage } = context
   if (done.fatal !== undefined || options.destroy === true || options.verifyOnly === true) return done
-  if (!done.outcomes.some(({ address, verdict }) => verdict !== undefined && isRelease(address))) return done
+  if (!done.outcomes.some(({ address, verdict }) => verdict !== undefined && prefixOfVersions(address) !== undefined))
+    return done
   try {
     context.snapshot = store.load()
     const targets = leftOver(context)
@@ -252,8 +252,4 @@ function leftOver({ setup, params, snapshot }: RunContext): readonly string[] {
     .filter(({ address }) => standing.some(({ prefix }) => versionIn(address, prefix) !== undefined))
     .filter(({ address }) => !stands(address, standing))
     .map(({ address }) => address)
-}
-
-function isRelease(address: string): boolean {
-  return address.includes(`${RELEASE_KIND}[`)
 }
