@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
-import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs"
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { expect, onTestFinished, test, vi } from "vitest"
@@ -92,11 +92,14 @@ function holdsOpen(parent: number, file: string): number | undefined {
     .split(" ")
     .filter(Boolean)
     .map(Number)
-  const has = (pid: number): boolean =>
-    readdirSync(`/proc/${pid}/fd`).some(
-      (fd) => existsSync(`/proc/${pid}/fd/${fd}`) && readlinkSync(`/proc/${pid}/fd/${fd}`) === file,
-    )
-  return children.find(has)
+  const open = (pid: number): readonly string[] => {
+    try {
+      return readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`))
+    } catch {
+      return [] // it ends, or closes one, while it is looked at: it is looked at again
+    }
+  }
+  return children.find((pid) => open(pid).includes(file))
 }
 
 test("the lock is free as soon as its owner is killed", async () => {
