@@ -7,7 +7,8 @@ const PIECE_MAX = 8_192
 
 /**
  * The log of one node's turn. What is written may break anywhere, also inside a secret: it is redacted as a stream,
- * then told line by line.
+ * then told line by line. What comes after the turn's end is dropped: it may be the rest of a secret whose beginning
+ * is told already, and then no redactor knows it.
  */
 export class NodeLog {
   readonly #engine: Engine
@@ -20,6 +21,7 @@ export class NodeLog {
       rest: string
     }
   >()
+  #ended = false
 
   constructor(engine: Engine, address: string) {
     this.#engine = engine
@@ -27,6 +29,7 @@ export class NodeLog {
   }
 
   write(text: string, name: StreamName): void {
+    if (this.#ended) return
     let stream = this.#streams.get(name)
     if (stream === undefined) {
       stream = { hide: this.#engine.redactStream(), decoder: new TextDecoder(), rest: "" }
@@ -35,10 +38,11 @@ export class NodeLog {
     this.#tell(name, stream, stream.decoder.decode(stream.hide.write(Buffer.from(text)), { stream: true }))
   }
 
-  /** Tells what is still held back. */
+  /** Tells what is still held back; a function or process that was left to itself says nothing more. */
   end(): void {
+    this.#ended = true
     for (const [name, stream] of this.#streams) {
-      this.#tell(name, stream, stream.decoder.decode(stream.hide.end()))
+      this.#tell(name, stream, stream.decoder.decode(stream.hide.end({ cutOff: true })))
       if (stream.rest !== "") this.#emit(name, stream.rest)
     }
     this.#streams.clear()

@@ -34,7 +34,10 @@ export interface Engine {
   /** Text with every secret that is known by now replaced. */
   readonly redact: (text: string) => string
   /** The same for bytes that come in pieces: a secret cut by a border is found, too. */
-  readonly redactStream: () => { write(chunk: Uint8Array): Uint8Array; end(): Uint8Array }
+  readonly redactStream: () => {
+    write(chunk: Uint8Array): Uint8Array
+    end(how?: { readonly cutOff?: boolean }): Uint8Array
+  }
   /** Resolves a kind that only state names; undefined where nothing knows it. */
   readonly builtIn: (kind: string) => Promise<AnyProvider | undefined>
   readonly now: () => number

@@ -13,9 +13,17 @@ export interface Patterns {
 export interface RedactorStream {
   /** What can be given on: all but a tail that may be the beginning of a form. May share memory with `chunk`. */
   write(chunk: Uint8Array): Uint8Array
-  /** The rest; the stream can then be used for another text. */
-  end(): Uint8Array
+  /**
+   * The rest; the stream can then be used for another text. `cutOff`: its writer may have been stopped inside a
+   * secret, so that a rest of 8 bytes or more, which is the beginning of one, is told as `[cut off…]`. Default: false.
+   */
+  end(how?: { readonly cutOff?: boolean }): Uint8Array
 }
+
+/** This many bytes are not the beginning of a secret by chance. */
+const CUT_OFF_BYTES = 8
+
+const CUT_OFF = Buffer.from("[cut off where a secret may begin]")
 
 /**
  * Redacts a text that comes in chunks; the result does not depend on where they are cut. It holds back only bytes
@@ -49,9 +57,9 @@ export class ChunkRedactor implements RedactorStream {
     return this.#give(text, safe)
   }
 
-  end(): Uint8Array {
+  end({ cutOff = false }: { readonly cutOff?: boolean } = {}): Uint8Array {
     const text = this.#tail.with(new Uint8Array())
-    const rest = this.#give(text, text.length)
+    const rest = this.#give(text, text.length, cutOff)
     this.#done = 0
     this.#hiddenEnd = -1
     this.#encodedBefore = 0
@@ -67,11 +75,12 @@ export class ChunkRedactor implements RedactorStream {
     this.#scans = sets.map((set) => new Scan(set))
   }
 
-  #give(text: Uint8Array, safe: number): Uint8Array {
+  #give(text: Uint8Array, safe: number, cutOff = false): Uint8Array {
     const found = this.#scans.some(({ regions }) => regions.length > 0)
     if (found) this.#regions = mergeRegions([this.#regions, ...this.#scans.map(({ regions }) => regions.splice(0))])
     const hidden = this.#regions.length === 0 ? [] : this.#hide(text, safe)
-    const rest = text.subarray(this.#done, Math.max(this.#done, safe))
+    const open = text.subarray(this.#done, Math.max(this.#done, safe))
+    const rest = cutOff && open.length >= CUT_OFF_BYTES ? CUT_OFF : open
     this.#done = Math.max(this.#done, safe)
     const given = hidden.length === 0 ? this.#tail.own(rest) : joined([...hidden, rest])
     this.#drop(text, safe)

@@ -593,6 +593,37 @@ test.each([1, 2])(
   },
 )
 
+test("what a command says after its task was given up is told to nobody: it may be the rest of a secret", async () => {
+  const folder = testFolder()
+  const value = letters(new Seeded(3), 40)
+  const grep = new Grep()
+  grep.add("key", value)
+  const said = join(folder, "said")
+  const built = program("late", {}, () => {
+    const key = secret.env("KEY")
+    const half = `\${KEY%"\${KEY#????????????????????}"}`
+    task("given up", {
+      run: async (call) => {
+        const script = `trap '' TERM; printf %s "${half}"; sleep 1.2; echo "\${KEY#????????????????????}"; echo > "$0"`
+        await call.run(["sh", "-c", script, said], { env: { KEY: call.reveal(key) } })
+      },
+      secrets: [key],
+      timeoutMs: 600,
+    })
+    task("goes on", { run: ["sh", "-c", 'while [ ! -e "$0" ]; do sleep 0.1; done; sleep 0.3', said] })
+  })
+  const lines: string[] = []
+  const env = { PATH: process.env.PATH, HOME: folder, KEY: value }
+  const setup = {
+    ...localSetup(built, { folder, env }),
+    subscribers: [(event: unknown) => lines.push(latin(JSON.stringify(event)))],
+  }
+  expect((await applyProgram(setup, {}, async () => true)).exitCode).toBe(1)
+  expect(lines.join("\n")).toContain("it was stopped after 600 ms, its limit")
+  expect(lines.join("\n")).toContain("[cut off where a secret may begin]")
+  expect(grep.hits(lines.join("\n"))).toEqual([])
+})
+
 /** A program of files alone, as a user has it: everything it is given it prints. */
 const CLI_PROGRAM = `
 import { check, command, host, json, program, resource, secret, task, text } from "./imports.ts"

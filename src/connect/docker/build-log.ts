@@ -140,7 +140,7 @@ export class BuildLog {
   #flush(id: string, step: Step): void {
     for (const [stream, output] of step.outputs) {
       const at = stream as "stdout" | "stderr"
-      const text = output.decoder.write(Buffer.from(output.redacted.end())) + output.decoder.end()
+      const text = output.decoder.write(Buffer.from(output.redacted.end({ cutOff: true }))) + output.decoder.end()
       this.#lines(id, step, at, output, text)
       if (output.rest !== "") this.#line(id, step, at, output.rest)
     }
