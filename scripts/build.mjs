@@ -1,7 +1,8 @@
-// `npm run build`: src becomes dist with plain tsc; files whose source is gone are removed, so that none is published.
+// `npm run build`: src becomes dist, types by tsc and JavaScript by rolldown; what has no source any more is removed.
 import { chmodSync, existsSync, globSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
+import { bundle } from "./bundle.mjs"
 import { capture, root, show } from "./step.mjs"
 
 let running
@@ -14,12 +15,10 @@ export function build({ quiet = false } = {}) {
 
 async function compile(quiet) {
   const tsc = ["node_modules/typescript/bin/tsc", "-p", "tsconfig.json"]
-  const code = quiet ? (await capture(tsc)).code : await show(tsc)
+  const [code] = await Promise.all([quiet ? capture(tsc).then(({ code }) => code) : show(tsc), bundle()])
   if (code !== 0) return code
-  for (const file of globSync("**/*.{js,d.ts,js.map,d.ts.map}", { cwd: join(root, "dist") })) {
-    const source = file.replace(/(\.d\.ts|\.js)(\.map)?$/, ".ts")
-    if (file.endsWith(".d.ts.map") || !existsSync(join(root, "src", source))) rmSync(join(root, "dist", file))
-  }
+  for (const file of globSync("**/*.d.ts", { cwd: join(root, "dist") }))
+    if (!existsSync(join(root, "src", file.replace(/\.d\.ts$/, ".ts")))) rmSync(join(root, "dist", file))
   const cli = join(root, "dist", "cli", "main.js")
   if (existsSync(cli)) chmodSync(cli, 0o755) // npm does this for users; a clone calls the file directly
   return 0
