@@ -2,6 +2,7 @@ import { once } from "node:events"
 import { availableParallelism } from "node:os"
 import { Worker } from "node:worker_threads"
 import type { Bench } from "./context.ts"
+import { bestFixedTest } from "./release/fixed.ts"
 import { mannWhitney } from "./release/peers.ts"
 import type { Cell, Tally } from "./release/simulate.ts"
 
@@ -9,17 +10,44 @@ import type { Cell, Tally } from "./release/simulate.ts"
 const RUNS = Number(process.env.FETTLE_RELEASE_RUNS ?? 20_000)
 /** Each part of a cell has a seed of its own. */
 const SEEDS = [20261122, 7, 424242, 99_991] as const
-/** Requests of our own to each version, a minute: three a second. */
-const PROBES = 180
+/** Requests of our own to each version, a minute: six a second, the default of `release(…)`. */
+const PROBES = 360
 
 /** Rolled back, promoted and undecided of simulated releases, beside the rules of others on the same counts. */
 export default async (bench: Bench): Promise<void> => {
   checkPeers()
   const cells = [...plainCells(0), ...plainCells(PROBES), ...hardCells()]
+  if (bench.args.includes("frontier")) return await frontier(bench)
   const tallies = await simulateAll(cells)
   console.log(HEAD)
   for (const tally of tallies) console.log(lineOf(tally))
   rows(bench, tallies)
+  await frontier(bench)
+}
+
+/** Few errors, five times worse: what a looser bound and more probes buy, beside a test that looks once and knows the ratio. */
+async function frontier(bench: Bench): Promise<void> {
+  const few = { perMinute: 60, shares: [0.5], rate: 0.001, worse: 5 }
+  const cells = [PROBES / 2, PROBES, 2 * PROBES].flatMap((probes) =>
+    [0.01, 0.02, 0.05].flatMap((rollbackError) =>
+      [5, 1].map((worse) => ({ ...few, worse, probes, rollbackError, name: nameOf(0.001, 60, 0.5, worse, probes) })),
+    ),
+  )
+  const tallies = await simulateAll(cells)
+  for (const [at, tally] of tallies.entries()) {
+    const { probes, rollbackError, worse } = cells[at] as (typeof cells)[number]
+    console.log(`${lineOf(tally)}   (${probes} probes a minute, bound ${100 * rollbackError} %)`)
+    if (worse === 1) continue
+    const perMinute = (few.perMinute / 2 + probes) * few.rate
+    for (const minute of [12, 30])
+      bench.row({
+        name: `caught by minute 30: ${probes} probes a minute, bound ${100 * rollbackError} %, median ${tally.backMinute}; beside one look at minute ${minute}`,
+        unit: "%",
+        ours: (100 * tally.rolledBack) / tally.runs,
+        other: 100 * bestFixedTest({ errors: perMinute * minute, worse: 5, error: rollbackError }),
+        otherName: "best single look",
+      })
+  }
 }
 
 /** The port gives what R and Kayenta's own tests say. @throws where it does not */

@@ -25,6 +25,8 @@ export interface Cell {
   /** How those are counted. */
   readonly counting?: "all" | "distinct" | "declared" | "measured"
   readonly metrics?: number
+  /** Default: 0.01, as that of `release(…)`. */
+  readonly rollbackError?: number
 }
 
 export interface Tally {
@@ -154,7 +156,7 @@ function judged(
 }
 
 /** The defaults, with the worst rate at five times the usual one. */
-function settingsOf({ rate, clump, counting = "all", metrics = 1 }: Cell): JudgeSettings {
+function settingsOf({ rate, clump, counting = "all", metrics = 1, rollbackError = 0.01 }: Cell): JudgeSettings {
   const known =
     counting === "declared" ? { clump: clump ?? 1 } : counting === "measured" ? { clump: "measured" as const } : {}
   // Where clients are counted in place of requests, rates are those of clients.
@@ -168,7 +170,7 @@ function settingsOf({ rate, clump, counting = "all", metrics = 1 }: Cell): Judge
   })
   return {
     metrics: Array.from({ length: metrics }, (_, at) => metric(`m${at}`)),
-    rollbackError: 0.01,
+    rollbackError,
     promoteError: PROMOTE_ERROR,
     warmupMs: 2 * MINUTE_MS,
   }

@@ -46,7 +46,7 @@ const metric = z.strictObject({
   probes: z
     .strictObject({
       path: z.string().regex(/^\//, "a path begins with a slash"),
-      perMinute: z.number().gt(0).lte(6_000).default(180),
+      perMinute: z.number().gt(0).lte(6_000).default(360),
       timeoutMs: z.number().int().positive().default(5_000),
     })
     .optional()
