@@ -192,6 +192,18 @@ export const catalogue = {
     means: "The saved plan was made from a world, a state or a program that has moved since.",
     next: "make a new plan and look at it again",
   },
+  PLAN_SEAL: {
+    means: "The plan file was altered, or was made with the data key of another state.",
+    next: "make a new plan here, with the same FETTLE_STATE_KEY as the one that carries it out",
+  },
+  PLAN_EXPIRED: {
+    means: "The saved plan is older than it may be, or a clock was set back.",
+    next: "make a new plan and look at it again; --expires says how long it may wait",
+  },
+  APPROVAL_MISSING: {
+    means: "This stage wants a plan that others have said yes to.",
+    next: "fettle plan --out plan.json, have it approved with fettle approve plan.json, then fettle apply plan.json",
+  },
   PLAN_FORMAT: { means: "The plan file is damaged or was written by another version.", next: "make a new plan" },
   LOOKUP_ABSENT: { means: "A lookup found nothing.", next: "check its props; a lookup only reads, it never makes" },
   CONSENT_MISSING: {

@@ -13,6 +13,8 @@ export interface Options {
   readonly verbose?: boolean
   readonly json?: boolean
   readonly out?: string
+  readonly expires?: string
+  readonly key?: string
   readonly check?: boolean
   readonly types?: boolean
   readonly target?: readonly string[]

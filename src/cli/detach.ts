@@ -9,6 +9,7 @@ import type { ErrorFacts, FettleEvent, Subscriber } from "../events/events.ts"
 import { isPending, type Plan, type PlanOptions } from "../events/plan.ts"
 import { EXIT } from "../run/context.ts"
 import { planProgram } from "../run/run.ts"
+import { makeKey } from "../secrets/key.ts"
 import { makeStateFolder } from "../state/folder.ts"
 import type { Call } from "./call.ts"
 import { consentOf } from "./consent.ts"
@@ -57,7 +58,7 @@ async function withPlanFile<T>(
   const place = stateFolderOf(call, folder)
   makeStateFolder(place)
   const file = join(place, `detached-${randomBytes(6).toString("hex")}.plan.json`)
-  writePlan(file, plan)
+  writePlan(file, plan, { key: makeKey(call.around.key), by: call.around.who })
   try {
     return await work(file)
   } finally {

@@ -52,6 +52,7 @@ export const everyDay: readonly Entry[] = [
     about: "show what is not as the program says; change nothing",
     options: [
       ["--out <file>", "save the plan, for fettle apply FILE"],
+      ["--expires <duration>", "how long a saved plan may be carried out (default 24h)"],
       ["--check", "exit with 2 where changes are pending"],
       ...PLANNING,
     ],
@@ -62,6 +63,12 @@ export const everyDay: readonly Entry[] = [
     about: "make it so: plan, ask, change, check",
     options: [YES, DETACH, ...PLANNING, JUNIT],
     load: async () => (await import("./commands/apply.ts")).apply,
+  },
+  {
+    usage: "approve <plan.json>",
+    about: "show a saved plan whole and say yes to it with your SSH key",
+    options: [YES, ["--key <file>", "the SSH key to sign with (default: the first of ~/.ssh)"]],
+    load: async () => (await import("./commands/approve.ts")).approve,
   },
   {
     usage: "verify",

@@ -23,7 +23,7 @@ export interface Chosen {
 /** Hosts of the given inventories; else of the program in the folder; where there is none, what `--limit` names. @throws FettleError `USAGE`, `LIMIT_UNKNOWN` */
 export async function chosenTargets(call: Call): Promise<Chosen> {
   const { limit, inventory: files } = call.options
-  const none = { program: program("exec", {}, () => {}), file: "", folder: call.around.cwd }
+  const none = { program: program("exec", {}, () => {}), file: "", folder: call.around.cwd, sources: () => "" }
   if (files !== undefined) {
     const all = await listedTargets(files, call)
     return { targets: choose(all, limit ?? "all"), loaded: none, remembered: false }

@@ -1,6 +1,6 @@
-import { existsSync, realpathSync, statSync } from "node:fs"
+import { existsSync, readFileSync, realpathSync, statSync } from "node:fs"
 import { createRequire } from "node:module"
-import { dirname, join, resolve } from "node:path"
+import { dirname, join, resolve, sep } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { runCommand } from "../connect/process.ts"
 import { FettleError } from "../errors.ts"
@@ -9,6 +9,7 @@ import type { Call } from "./call.ts"
 import { guardExit, leave } from "./leave.ts"
 import { exitError, loadError } from "./load-error.ts"
 import { printError } from "./print.ts"
+import { noteSources } from "./sources.ts"
 
 /** A user's program and where it lies. */
 export interface Loaded {
@@ -16,6 +17,8 @@ export interface Loaded {
   readonly file: string
   /** Tasks start here, and `.fettle` lies here. */
   readonly folder: string
+  /** Hash of the files that it was loaded from, as they are now. */
+  readonly sources: () => string
 }
 
 /** Names looked for in a folder. */
@@ -47,13 +50,14 @@ export async function loadProgram(call: Pick<Call, "options" | "around">): Promi
   const file = findFile(options.file, around.cwd)
   await handOver(file)
   guardExit((stack) => printError(exitError(stack), call))
+  const sources = noteSources(dirname(file), OWN + sep, ownVersion())
   let module: Readonly<Record<string, unknown>>
   try {
     module = await imported(file)
   } catch (thrown) {
     throw await loadError(thrown, file, (path) => inspect(path, around.env))
   }
-  return { program: programIn(module, file), file, folder: dirname(file) }
+  return { program: programIn(module, file), file, folder: dirname(file), sources: sources.hash }
 }
 
 /** Imports a file; where its top-level await never settles, Node would end without a word. */
@@ -100,6 +104,10 @@ async function inspect(file: string, env: Call["around"]["env"]): Promise<string
     timeoutMs: INSPECT_MS,
   })
   return Buffer.from(stderr).toString()
+}
+
+function ownVersion(): string {
+  return (JSON.parse(readFileSync(join(OWN, "package.json"), "utf8")) as { version: string }).version
 }
 
 /** Our own package's folder. */

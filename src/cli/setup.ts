@@ -39,6 +39,7 @@ export function setupOf(call: Call, loaded: Loaded, { pause, ...parts }: Parts):
     key: around.key,
     tools,
     builtIn: builtInKind,
+    sources: loaded.sources,
     parallel: countOf("--parallel", options.parallel, 1),
     ...parts,
   }

@@ -70,6 +70,59 @@ export interface Bound {
   readonly world: string
   /** What its props came to: with outputs, secrets, parameters, functions and the files that things are made from. */
   readonly wanted: string
+  /** The files of the program and of the packages that it loads; "" where a program was not loaded from files. */
+  readonly sources: string
+  /** Which machines, Engines and accounts stand behind its connections. */
+  readonly targets: string
+}
+
+/** When a plan was saved and by whom: sealed with the plan. */
+export interface Saved {
+  /** Milliseconds since 1970. */
+  readonly atMs: number
+  readonly expiresAtMs: number
+  /** As the machine says it: user@host, with the person that CI names. */
+  readonly by: string
+}
+
+/** One person's yes to a saved plan: an SSH signature of what `approvalText` gives. */
+export interface Approval {
+  readonly atMs: number
+  readonly signature: string
+}
+
+/** A plan that was saved to be carried out later. */
+export interface SavedPlan extends Plan {
+  readonly bound: Bound
+  readonly saved: Saved
+  readonly approvals: readonly Approval[]
+  /** Of all but the approvals, by the data key of the state. */
+  readonly seal: string
+}
+
+/** What is sealed of a saved plan: what it would do, what it was made from, until when. */
+export function sealedText({ hash, bound, saved }: Pick<SavedPlan, "hash" | "bound" | "saved">): string {
+  return JSON.stringify([hash, BOUND.map((each) => bound[each]), saved.atMs, saved.expiresAtMs, saved.by])
+}
+
+export const BOUND = ["program", "state", "world", "wanted", "sources", "targets"] as const satisfies (keyof Bound)[]
+
+/** What an approver signs. */
+export function approvalText(
+  plan: Pick<SavedPlan, "program" | "stage" | "hash" | "bound" | "saved">,
+  atMs: number,
+): string {
+  const lines = [
+    "fettle approval 1",
+    `program ${plan.program}`,
+    `stage ${plan.stage}`,
+    `plan ${plan.hash}`,
+    `sealed ${hashOf(sealedText(plan))}`,
+    `made by ${JSON.stringify(plan.saved.by)}`,
+    `expires ${new Date(plan.saved.expiresAtMs).toISOString()}`,
+    `approved ${new Date(atMs).toISOString()}`,
+  ]
+  return `${lines.join("\n")}\n`
 }
 
 /** A plan: plain data, hashed, saved, approved, replayed. */

@@ -305,6 +305,8 @@ export const eventSchema = {
         state: text("What was recorded."),
         world: text("What was read."),
         wanted: text("What the props came to."),
+        sources: text("The files of the program and of the packages that it loads."),
+        targets: text("What stands behind its connections."),
       },
     }),
     plan: object("A plan: plain data, hashed, saved, approved, replayed.", planShape),

@@ -13,8 +13,15 @@ import { isPresent, type Work } from "./work.ts"
  * Says in a plan what it was made from, as hashes: all that the program says, the rows, all that was read, and what the
  * props came to with the outputs, secrets and functions of that moment.
  * @param notify whom the program tells how a run ended
+ * @param sources hash of the files that the program was loaded from
+ * @param targets what stands behind each connection that was opened
  */
-export function bind(planned: Planned, notify: readonly NodePolicy[]): Plan {
+export function bind(
+  planned: Planned,
+  notify: readonly NodePolicy[],
+  sources: string,
+  targets: ReadonlyMap<string, string>,
+): Plan {
   const { scope, snapshot, works, leaving, plan } = planned
   const all = [...works.values(), ...leaving]
   const groups = [...scope.groups.values()].map((group) => [group.path, group.finally])
@@ -23,6 +30,8 @@ export function bind(planned: Planned, notify: readonly NodePolicy[]): Plan {
     state: hashOf([snapshot.serial, snapshot.rows.length]),
     world: hashOf(all.map(foundOf)),
     wanted: hashOf(all.map(wantedOf)),
+    sources,
+    targets: hashOf([...targets].sort(([a], [b]) => (a < b ? -1 : 1))),
   }
   return { ...plan, bound }
 }

@@ -40,6 +40,11 @@ export class Sessions {
       .map(([connection, identity]) => ({ connection, identity }))
   }
 
+  /** What stands behind each connection that was opened, as it is to be remembered. */
+  get identities(): ReadonlyMap<string, string> {
+    return this.#identities
+  }
+
   /** Closes what is open. What still hangs while it opens is not waited for; it is closed should it open after all. */
   async close(): Promise<void> {
     this.#isClosed = true

@@ -5,6 +5,7 @@ import { isNotifyRule } from "../policies/node-policy.ts"
 import type { NotifyRule } from "../policies/notify.ts"
 import type { AnyProvider } from "../provider.ts"
 import { checkName } from "./address.ts"
+import { type ApprovalRule, checkApprovals } from "./approvals.ts"
 import { copyOf, isPlain } from "./output.ts"
 import { here, type LazyPlace, placeOfThrow } from "./place.ts"
 import { freeze } from "./props.ts"
@@ -22,6 +23,8 @@ export interface ProgramOptions<P extends Params> {
   readonly providers?: readonly AnyProvider[]
   /** Who is told how an apply ended: notify({ webhook: "https://…" }), notify({ command: ["page", "me"], on: "always" }). */
   readonly notify?: readonly NotifyRule[]
+  /** Stages whose plans others must say yes to: `{ prod: { from: "approvers", count: 2 } }`. */
+  readonly approvals?: Readonly<Record<string, ApprovalRule>>
 }
 
 /** A program: calling it only builds a graph. */
@@ -67,19 +70,20 @@ export function program<const P extends Params>(
   const stages = freeze(copyOf(options.stages ?? {})) as Readonly<Record<string, Params>>
   const providers = Object.freeze([...(options.providers ?? [])])
   const notify = Object.freeze([...(options.notify ?? [])])
+  const approvals = freeze(copyOf(options.approvals ?? {})) as Readonly<Record<string, ApprovalRule>>
   return Object.freeze({
     [PROGRAM]: true,
     name,
     params: Object.freeze({ ...params }),
     stages,
-    options: Object.freeze({ ...options, stages, providers, notify }) as ProgramOptions<Params>,
+    options: Object.freeze({ ...options, stages, providers, notify, approvals }) as ProgramOptions<Params>,
     place,
     build,
   })
 }
 
 /** What `program(…)` takes besides its name, parameters and function. */
-const OPTIONS = ["stages", "providers", "notify"] as const
+const OPTIONS = ["stages", "providers", "notify", "approvals"] as const
 
 /** Refuses what would be found out only on the stage, or in the failure, that it is about. */
 function checkProgram(name: string, params: Params, build: unknown, options: ProgramOptions<Params>): void {
@@ -101,7 +105,8 @@ function checkProgram(name: string, params: Params, build: unknown, options: Pro
     checkName(stage, "stage")
     checkStage(stage, given, params)
   }
-  const { notify = [] } = options
+  const { notify = [], approvals = {} } = options
+  checkApprovals(name, approvals, [DEFAULT_STAGE, ...Object.keys(options.stages ?? {})])
   if (!Array.isArray(notify) || !notify.every(isNotifyRule))
     throw new FettleError("PROPS_INVALID", `program ${name}: notify must be a list of what notify(…) gives`)
 }

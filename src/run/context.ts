@@ -33,6 +33,8 @@ export interface RunSetup {
   readonly tools: LocalTools
   /** Opens the state of a stage for writing. Default: SQLite. */
   readonly openStore?: ((file: string) => Store) | undefined
+  /** Hash of the files that the program was loaded from; a saved plan is bound to it. */
+  readonly sources?: (() => string) | undefined
   /** Kinds that come with Fettle, by name. */
   readonly builtIn: (kind: string) => Promise<AnyProvider | undefined>
   readonly subscribers?: readonly Subscriber[]

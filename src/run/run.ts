@@ -14,10 +14,11 @@ import type { DataKey } from "../secrets/key.ts"
 import { type Lock, takeLock } from "../state/lock.ts"
 import { openStore } from "../state/sqlite.ts"
 import type { Snapshot, Store } from "../state/store.ts"
+import { refuseUnapproved } from "./approved.ts"
 import { EXIT, type RunContext, type RunResult, type RunSetup, stateFile } from "./context.ts"
 import { planOnce } from "./plan-once.ts"
 import { redactingStore } from "./redacting-store.ts"
-import { refuseStale } from "./refuse-stale.ts"
+import { refuseClockSetBack, refuseStale } from "./refuse-stale.ts"
 import { applyOutcome, type Ended, existingKey, isBad, newKey, readState, running } from "./running.ts"
 import { settleOpen } from "./settle-open.ts"
 import { verifyProgram } from "./verify.ts"
@@ -43,7 +44,7 @@ export async function planProgram(
       try {
         const { bound: saved, check, ...rest } = options
         const planned = await planOnce(context, sessions, rest)
-        const plan = saved === true ? bound(context, planned) : planned.plan
+        const plan = saved === true ? bound(context, planned, sessions) : planned.plan
         return { plan, applied: undefined, ...planOutcome(plan, check !== false) }
       } finally {
         await sessions.close()
@@ -120,7 +121,11 @@ async function carryOut(
   try {
     await settleOpen(context, journal)
     let planned = await planOnce(context, sessions, options)
-    if (saved !== undefined) refuseStale(bound(context, planned), saved)
+    if (saved !== undefined) {
+      refuseClockSetBack(store.runs(), context.startedAt)
+      refuseStale(bound(context, planned, sessions), saved)
+    }
+    await refuseUnapproved(setup, planned.plan, saved)
     if (planned.plan.changes.some(isPending) && !(await consent(planned.plan)))
       return { plan: planned.plan, applied: undefined, outcome: "cancelled", exitCode: EXIT.cancelled }
     planned = await makeRandomSecrets(context, journal, sessions, planned, options)
@@ -136,8 +141,8 @@ async function carryOut(
   }
 }
 
-function bound({ setup }: RunContext, planned: Planned): Plan {
-  return bind(planned, setup.program.options.notify ?? [])
+function bound({ setup }: RunContext, planned: Planned, sessions: Sessions): Plan {
+  return bind(planned, setup.program.options.notify ?? [], setup.sources?.() ?? "", sessions.identities)
 }
 
 /** Makes and writes down random secrets before anything uses them; what was compared with a placeholder is compared anew. */

@@ -27,12 +27,14 @@ export class DataKey {
   readonly id: string
   readonly #seal: Buffer
   readonly #print: Buffer
+  readonly #plan: Buffer
 
   constructor(key: Uint8Array) {
     if (key.length !== KEY_BYTES)
       throw new FettleError("STATE_KEY_WRONG", `the data key has ${key.length} bytes, it must have ${KEY_BYTES}`)
     this.#seal = createHmac("sha256", key).update("fettle seal 1").digest()
     this.#print = createHmac("sha256", key).update("fettle fingerprint 1").digest()
+    this.#plan = createHmac("sha256", key).update("fettle plan 1").digest()
     this.id = createHmac("sha256", key).update("fettle key id 1").digest("hex").slice(0, 16)
   }
 
@@ -49,6 +51,11 @@ export class DataKey {
   /** Keyed fingerprint of a value. */
   fingerprint(bytes: Uint8Array | string): string {
     return this.fingerprintOfHash(createHash("sha256").update(bytes).digest("hex"))
+  }
+
+  /** What shows that a saved plan was made by who has this key. */
+  sealOfPlan(text: string): string {
+    return createHmac("sha256", this.#plan).update(text).digest("base64url")
   }
 
   seal(plain: string): string {

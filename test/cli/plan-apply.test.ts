@@ -120,7 +120,7 @@ test("a plan file that is none, was altered or is of another program is refused"
     [good.replace('"format": 1', '"format": 2'), "PLAN_FORMAT"],
     [good.replaceAll('"create"', '"delete"'), "PLAN_FORMAT"],
     [good.replace(/"world": "\w+"/, '"world": 1'), "PLAN_FORMAT"],
-    [good.replace(/"world": "\w+"/, `"world": "${"0".repeat(64)}"`), "PLAN_STALE"],
+    [good.replace(/"world": "\w+"/, `"world": "${"0".repeat(64)}"`), "PLAN_SEAL"],
   ]
   for (const [text, code] of table) {
     user.write("plan.json", text)

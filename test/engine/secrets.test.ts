@@ -11,6 +11,7 @@ import { runLog } from "../../src/cli/run-log.ts"
 import type { RunSetup } from "../../src/run/context.ts"
 import { localSetup } from "../../src/run/local.ts"
 import { applyProgram, planProgram } from "../../src/run/run.ts"
+import { DataKey } from "../../src/secrets/key.ts"
 import { Secret } from "../../src/secrets/secret.ts"
 import { Seeded } from "../../src/testing/seeded.ts"
 import { place } from "../cli/fettle.ts"
@@ -497,7 +498,8 @@ class Bench {
         : await applyProgram(setup, options, async () => true)
     if (result.plan !== undefined) {
       const file = join(this.folder, "plan.json")
-      writePlan(file, result.plan)
+      if (result.plan.bound === undefined) writeFileSync(file, JSON.stringify(result.plan))
+      else writePlan(file, result.plan, { key: DataKey.passing(), by: "secrets test" })
       this.#sinks.push([`${what}: plan file`, readFileSync(file, "latin1")])
     }
     this.#sinks.push([`${what}: events`, latin(lines.join("\n"))])

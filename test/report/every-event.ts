@@ -68,7 +68,7 @@ export function fullPlan(text: string): Plan {
     stage: text,
     params: { [text]: text, port: 80, on: true },
     options,
-    bound: { program: text, state: text, world: text, wanted: text },
+    bound: { program: text, state: text, world: text, wanted: text, sources: text, targets: text },
   })
 }
 

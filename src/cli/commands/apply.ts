@@ -3,6 +3,7 @@ import { FettleError } from "../../errors.ts"
 import type { Plan, PlanOptions } from "../../events/plan.ts"
 import { DEFAULT_STAGE, declare, paramsFor } from "../../program/program.ts"
 import { TASK_KIND } from "../../program/task.ts"
+import { findKey } from "../../secrets/key.ts"
 import { type Call, paramsOf, planOptionsOf } from "../call.ts"
 import { detachPlan, detachProgram } from "../detach.ts"
 import { type Loaded, loadProgram } from "../load.ts"
@@ -18,7 +19,7 @@ export async function apply(call: Call): Promise<number> {
   const isDetached = call.options.detach === true
   if (file === undefined)
     return isDetached ? detachProgram(call, loaded, options) : runProgram(call, loaded, { options, asking: {} })
-  const saved = readPlan(resolve(call.around.cwd, file))
+  const saved = readPlan(resolve(call.around.cwd, file), findKey(call.around.key))
   refuseMixed(call, options, saved, loaded)
   if (isDetached) return detachPlan(call, loaded, resolve(call.around.cwd, file), reporterFor(call).subscriber)
   return runProgram(call, loaded, { options: saved.options, asking: { meant: () => true }, saved })

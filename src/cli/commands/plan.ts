@@ -1,5 +1,9 @@
 import { resolve } from "node:path"
+import { FettleError } from "../../errors.ts"
+import type { Plan } from "../../events/plan.ts"
+import { type Duration, durationMs } from "../../policies/duration.ts"
 import { planProgram } from "../../run/run.ts"
+import { makeKey } from "../../secrets/key.ts"
 import { type Call, planOptionsOf } from "../call.ts"
 import { loadProgram } from "../load.ts"
 import { writePlan } from "../plan-file.ts"
@@ -10,6 +14,7 @@ import { checkTypes } from "../types-check.ts"
 
 /** Shows what is not as the program says; with `--out` the plan is saved. Changes nothing, so a stop may come at once. */
 export async function plan(call: Call): Promise<number> {
+  const expiresMs = expiryOf(call)
   const loaded = await loadProgram(call)
   const reporter = reporterFor(call)
   const stop = listenForStop(reporter.say)
@@ -25,7 +30,7 @@ export async function plan(call: Call): Promise<number> {
     const { out, check } = call.options
     const options = { ...planOptionsOf(call.options), bound: out !== undefined, check: check === true }
     const result = await planProgram(setup, options)
-    if (out !== undefined && result.plan !== undefined) save(call, out, result.plan, reporter.say)
+    if (out !== undefined && result.plan !== undefined) save(call, out, result.plan, expiresMs, reporter.say)
     return result.exitCode
   } finally {
     reporter.close()
@@ -33,8 +38,16 @@ export async function plan(call: Call): Promise<number> {
   }
 }
 
-function save(call: Call, out: string, made: Parameters<typeof writePlan>[1], tell: (text: string) => void): void {
-  writePlan(resolve(call.around.cwd, out), made)
+/** @throws FettleError `USAGE` */
+function expiryOf({ options }: Call): number | undefined {
+  if (options.expires === undefined) return undefined
+  if (options.out === undefined)
+    throw new FettleError("USAGE", "--expires says how long a saved plan is good: give --out FILE beside it")
+  return durationMs(options.expires as Duration)
+}
+
+function save(call: Call, out: string, made: Plan, expiresMs: number | undefined, tell: (text: string) => void): void {
+  writePlan(resolve(call.around.cwd, out), made, { key: makeKey(call.around.key), by: call.around.who, expiresMs })
   const blocked = made.changes.filter((change) => change.action === "blocked").length
   const but =
     blocked === 0 ? "" : `, but for the ${blocked === 1 ? "one node that is" : `${blocked} nodes that are`} blocked`
