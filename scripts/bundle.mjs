@@ -10,6 +10,7 @@ const own = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
 /** Loaded by an address and not by an import: the command, threads, children. */
 const STARTED = [
   "cli/main",
+  "cli/untrusted-child",
   "connect/proxy/main",
   "providers/sqlite/migrate-child",
   "verify/cpu-worker",

@@ -192,6 +192,14 @@ export const catalogue = {
     means: "The saved plan was made from a world, a state or a program that has moved since.",
     next: "make a new plan and look at it again",
   },
+  SANDBOX_MISSING: {
+    means: "What keeps an untrusted program in is not there.",
+    next: "apt-get install bubblewrap; or --wall node, which does not cut the network off",
+  },
+  UNTRUSTED_FAILED: {
+    means: "An untrusted program gave no plan.",
+    next: "see what it says; what it needs beyond the project, a network or an environment, it does not get",
+  },
   PLAN_SEAL: {
     means: "The plan file was altered, or was made with the data key of another state.",
     next: "make a new plan here, with the same FETTLE_STATE_KEY as the one that carries it out",

@@ -14,6 +14,8 @@ export interface Options {
   readonly json?: boolean
   readonly out?: string
   readonly expires?: string
+  readonly untrusted?: boolean
+  readonly wall?: string
   readonly key?: string
   readonly check?: boolean
   readonly types?: boolean

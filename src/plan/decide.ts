@@ -7,6 +7,7 @@ import { encode } from "../state/encode.ts"
 import type { Row } from "../state/store.ts"
 import { blocked, describe, describeRepeat, goneButRecorded, headOf, isForeign, providerSays } from "./compare.ts"
 import type { Engine } from "./engine.ts"
+import { fromMemory } from "./remembered.ts"
 import { settle } from "./settle.ts"
 import { isAbsent, isPresent, isProtected, NOTHING, type Repeat, remember, type Work } from "./work.ts"
 
@@ -87,6 +88,7 @@ export function decide(work: Work, options: PlanOptions, engine: Engine): Planne
 }
 
 function decided(work: Work, options: PlanOptions, engine: Engine): PlannedChange {
+  if (engine.remembers === true) return rememberedEntry(work)
   const declaration = work.declaration
   const seen = work.seen
   if (seen !== undefined && "failed" in seen) return blocked(work, unread(seen.failed))
@@ -114,6 +116,19 @@ function decided(work: Work, options: PlanOptions, engine: Engine): PlannedChang
   const entry = describe(work, change)
   if (work.former !== undefined) return replaced(work, entry)
   return asked ? { ...entry, cause: "wanted" } : entry
+}
+
+/** The entry of a plan that looks at state alone. */
+function rememberedEntry(work: Work): PlannedChange {
+  const change = fromMemory(work)
+  if (change.action === "decide") {
+    work.known = work.last === undefined ? NOTHING : stableOf(work)
+    return { ...headOf(work), ...change }
+  }
+  work.change = change
+  work.known = knownOutputs(work)
+  const entry = describe(work, change)
+  return change.action === "create" ? { ...entry, because: "state knows nothing of it" } : entry
 }
 
 /**

@@ -17,6 +17,8 @@ export interface Engine {
   readonly emit: Emit
   readonly box: SecretBox
   readonly key: DataKey
+  /** True where only state is looked at: no connection and no secret is opened. */
+  readonly remembers?: boolean
   readonly runners: { readonly task: Runner; readonly check: Runner; readonly release: Runner }
   /** The driver of kinds that need no connection. */
   readonly unconnected: Driver

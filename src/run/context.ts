@@ -6,6 +6,7 @@ import { causeText, FettleError } from "../errors.ts"
 import { type EventBody, EventStream, type Subscriber } from "../events/events.ts"
 import type { Plan } from "../events/plan.ts"
 import { type Engine, READ_TIMEOUT_MS } from "../plan/engine.ts"
+import { rememberedDriver } from "../plan/remembered.ts"
 import { DEFAULT_STAGE, type Params, type Program, paramsFor } from "../program/program.ts"
 import type { AnyProvider } from "../provider.ts"
 import { releaseRunner } from "../release/runner.ts"
@@ -33,6 +34,8 @@ export interface RunSetup {
   readonly tools: LocalTools
   /** Opens the state of a stage for writing. Default: SQLite. */
   readonly openStore?: ((file: string) => Store) | undefined
+  /** True where only state is looked at: no connection and no secret is opened. */
+  readonly remembers?: boolean
   /** Hash of the files that the program was loaded from; a saved plan is bound to it. */
   readonly sources?: (() => string) | undefined
   /** Kinds that come with Fettle, by name. */
@@ -98,6 +101,7 @@ export class RunContext {
       random,
       register: (name, value, how) => hide(redactor, name, value, how),
       hide: redact,
+      locked: setup.remembers === true,
     })
     this.engine = { ...engineOf(setup, this.events, box, key, redact), redactStream: () => redactor.stream() }
   }
@@ -147,7 +151,10 @@ function engineOf(
           })
         ).stdout,
       ),
-    unconnected: plainDriver(undefined, { identity: "", concurrency: UNCONNECTED_WAVE }),
+    unconnected: setup.remembers
+      ? rememberedDriver
+      : plainDriver(undefined, { identity: "", concurrency: UNCONNECTED_WAVE }),
+    remembers: setup.remembers === true,
     builtIn: setup.builtIn,
     now: Date.now,
     readTimeoutMs: setup.readTimeoutMs ?? READ_TIMEOUT_MS,

@@ -53,7 +53,7 @@ export async function planProgram(
   )
 }
 
-function planOutcome(plan: Plan, checks: boolean): Pick<RunResult, "outcome" | "exitCode"> {
+export function planOutcome(plan: Plan, checks: boolean): Pick<RunResult, "outcome" | "exitCode"> {
   if (plan.changes.some((change) => change.action === "blocked")) return { outcome: "failed", exitCode: EXIT.error }
   return plan.changes.some(isPending)
     ? { outcome: "changes", exitCode: checks ? EXIT.changes : EXIT.done }

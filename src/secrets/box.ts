@@ -31,6 +31,7 @@ export class SecretBox {
   readonly #random: RandomStore
   readonly #register: Register
   readonly #hide: (text: string) => string
+  readonly #locked: boolean
   readonly #opening = new Map<Secret<unknown>, Promise<void>>()
   readonly #pending = new Map<string, { readonly secrets: Set<Secret<unknown>>; readonly bytes: number }>()
   /** What was read, by source: each is read once a run, however often the program is built. */
@@ -43,12 +44,15 @@ export class SecretBox {
     register: Register
     /** Replaces the values that are known by now. */
     hide?: (text: string) => string
+    /** Opens nothing: each secret is known by its name alone. */
+    locked?: boolean
   }) {
     this.#access = parts.access
     this.#key = parts.key
     this.#random = parts.random
     this.#register = parts.register
     this.#hide = parts.hide ?? ((text) => text)
+    this.#locked = parts.locked ?? false
   }
 
   /** Opens a secret; afterwards it has a fingerprint. @throws FettleError `SECRET_MISSING`, `SECRET_WEAK`, `SECRET_EXPOSED` */
@@ -118,6 +122,7 @@ export class SecretBox {
   async #open(secret: Secret<unknown>): Promise<void> {
     const source = Secret.source(secret)
     if (source.type === "recorded") return
+    if (this.#locked) return Secret.remember(secret, { value: undefined, fingerprint: PENDING + secret.name })
     if (source.type === "derived") return this.#derive(secret, source)
     if (source.type === "sealed") return this.#remember(secret, JSON.parse(this.#key.open(source.sealed)))
     if (source.type === "value") return this.#remember(secret, source.value)

@@ -11,9 +11,11 @@ import { reporterFor } from "../reporter.ts"
 import { setupOf } from "../setup.ts"
 import { listenForStop } from "../stop.ts"
 import { checkTypes } from "../types-check.ts"
+import { planUntrusted } from "../untrusted.ts"
 
 /** Shows what is not as the program says; with `--out` the plan is saved. Changes nothing, so a stop may come at once. */
 export async function plan(call: Call): Promise<number> {
+  if (call.options.untrusted === true) return planUntrusted(call)
   const expiresMs = expiryOf(call)
   const loaded = await loadProgram(call)
   const reporter = reporterFor(call)
