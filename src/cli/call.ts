@@ -15,6 +15,8 @@ export interface Options {
   readonly out?: string
   readonly expires?: string
   readonly untrusted?: boolean
+  readonly markdown?: string
+  readonly ci?: string
   readonly wall?: string
   readonly key?: string
   readonly check?: boolean

@@ -44,7 +44,8 @@ const PLANNING = [TARGET, LIMIT, REPLACE, REFRESH, TYPES, ABSENT, DELETES, OTHER
 export const everyDay: readonly Entry[] = [
   {
     usage: "init",
-    about: "write a small fettle.ts that works",
+    about: "write a small fettle.ts that works, or the workflow of a CI system",
+    options: [["--ci <system>", "github or gitlab: plans of pull requests, approved applies, drift by night"]],
     load: async () => (await import("./commands/init.ts")).init,
   },
   {
@@ -54,6 +55,7 @@ export const everyDay: readonly Entry[] = [
       ["--out <file>", "save the plan, for fettle apply FILE"],
       ["--expires <duration>", "how long a saved plan may be carried out (default 24h)"],
       ["--check", "exit with 2 where changes are pending"],
+      ["--markdown <file>", "write the plan as Markdown, for a comment on a pull request"],
       ["--untrusted", "run the program behind a wall, without credentials: compare with what state remembers"],
       ["--timeout <duration>", "with --untrusted: how long the program may take (default 60s)"],
       ["--wall <name>", "with --untrusted: bubblewrap (default), or node, which does not cut the network off"],

@@ -106,7 +106,8 @@ async function inspect(file: string, env: Call["around"]["env"]): Promise<string
   return Buffer.from(stderr).toString()
 }
 
-function ownVersion(): string {
+/** The version of this Fettle. */
+export function ownVersion(): string {
   return (JSON.parse(readFileSync(join(OWN, "package.json"), "utf8")) as { version: string }).version
 }
 

@@ -18,9 +18,13 @@ import { readStore } from "../state/read-store.ts"
 import { EMPTY } from "../state/store.ts"
 import { type Call, paramsOf, planOptionsOf } from "./call.ts"
 import { findFile } from "./load.ts"
+import { writeMarkdown } from "./plan-markdown-file.ts"
 import { reporterFor } from "./reporter.ts"
 import { stateFolderOf } from "./setup.ts"
 import { answerIn, askedState, planOf } from "./untrusted-words.ts"
+
+const UNTRUSTED =
+  "This is what the program says of itself, run without trust: compared with what state remembers, not with the world."
 
 /** Longest time that a program may take to be built and compared. */
 const LIMIT_MS = 60_000
@@ -49,6 +53,7 @@ export async function planUntrusted(call: Call): Promise<number> {
       `This program was run without trust, by ${wall === "bubblewrap" ? "bubblewrap" : "Node alone: the network is NOT cut off"}. What follows is its own word, compared with what state remembers, not with the world.`,
     )
     const plan = await proposed(call, file, wall, say)
+    writeMarkdown(call, plan, UNTRUSTED)
     events.emit({ type: "plan.made", plan })
     const failed = plan.changes.some(({ action }) => action === "blocked")
     const outcome = failed

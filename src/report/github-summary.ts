@@ -1,16 +1,13 @@
 import type { ErrorFacts, FettleEvent } from "../events/events.ts"
-import type { PlannedChange } from "../events/plan.ts"
-import { count, duration, several } from "./amounts.ts"
+import { count, duration } from "./amounts.ts"
 import { nextStep } from "./error-lines.ts"
-import { escapeText } from "./escape.ts"
+import { markdown } from "./markdown.ts"
 import { verdictSign } from "./outcome-lines.ts"
-import { COUNTED, signOf } from "./signs.ts"
+import { plannedText } from "./plan-markdown.ts"
 import { needOf, type Tally } from "./tally.ts"
 
 /** Most rows of the table: GitHub refuses a summary above 1 MiB. */
 const ROWS_MAX = 200
-/** Longest text of one cell, in characters. */
-const CELL_MAX = 500
 
 /** A summary of one run as Markdown, collected while it goes on. */
 export class StepSummary {
@@ -50,20 +47,4 @@ export class StepSummary {
     if (this.#rows.length < ROWS_MAX) this.#rows.push(`| ${cells.join(" | ")} |`)
     else this.#left += 1
   }
-}
-
-function plannedText(changes: readonly PlannedChange[]): string {
-  const counted = COUNTED.map(
-    (action) => [changes.filter((change) => change.action === action).length, signOf(action).ahead] as const,
-  )
-  const parts = counted.filter(([amount]) => amount > 0).map(([amount, word]) => `${count(amount)} ${word}`)
-  const checks = changes.filter((change) => change.action === "check").length
-  if (checks > 0) parts.push(several(checks, "check"))
-  return parts.length === 0 ? "nothing" : parts.join(", ")
-}
-
-/** Text that Markdown and HTML leave as it is: every sign of theirs as a character reference, on one line. */
-function markdown(text: string): string {
-  const line = escapeText(text.replaceAll("\n", " "), { maxLength: CELL_MAX })
-  return line.replace(/[!-/:-@[-`{-~]/g, (sign) => (sign === "." || sign === "," ? sign : `&#${sign.charCodeAt(0)};`))
 }

@@ -3,6 +3,7 @@ import type { FettleEvent } from "../../src/events/events.ts"
 import { githubReporter } from "../../src/report/github.ts"
 import { jsonLinesReporter } from "../../src/report/json-lines.ts"
 import { junitReporter } from "../../src/report/junit.ts"
+import { planMarkdown } from "../../src/report/plan-markdown.ts"
 import { terminalReporter } from "../../src/report/terminal.ts"
 import { START, streamed } from "./build.ts"
 import { COLOURS, Emulator, MOVES } from "./emulator.ts"
@@ -119,4 +120,17 @@ test.each(runs)("JUnit XML stays well-formed with %s", (_name, events) => {
   expect(wellFormed(xml)).toEqual([])
   expect(xml.replaceAll("\n", "")).not.toMatch(EFFECTS)
   expect(xml).not.toContain('<testcase name="forged"')
+})
+
+test.each(runs)("a comment on a pull request is safe from %s", (_name, events) => {
+  for (const event of events) {
+    if (event.type !== "plan.made") continue
+    const comment = planMarkdown(event.plan, event.plan.changes[0]?.because)
+    expect(comment.length).toBeLessThan(65_536)
+    expect(comment.replaceAll("\n", "")).not.toMatch(EFFECTS)
+    const [mark = "", ...rest] = comment.split("\n")
+    expect(mark).toMatch(/^<!-- fettle plan [\w%.!~*'()]+ [\w%.!~*'()]+ -->$/)
+    expect(rest.join("\n").replaceAll(/<\/?(code|pre)>|<br>|^> |^### /gm, "")).not.toMatch(/[<>`*_[\]@#](?!\d+;)/)
+    for (const row of rest.filter((line) => line.startsWith("|"))) expect(row.split("|").length).toBe(5)
+  }
 })

@@ -1,12 +1,15 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { basename, dirname, join } from "node:path"
 import { causeText, FettleError } from "../../errors.ts"
 import type { Call } from "../call.ts"
+import { workflows } from "../ci-workflows.ts"
+import { ownVersion } from "../load.ts"
 import { pageFor, print } from "../print.ts"
 
 /** Writes a small program that works. Nothing is ever overwritten. */
 export async function init(call: Call): Promise<number> {
+  if (call.options.ci !== undefined) return initCi(call, call.options.ci)
   const { cwd } = call.around
   const manifest = manifestFor(cwd)
   for (const each of NAMES)
@@ -22,6 +25,21 @@ export async function init(call: Call): Promise<number> {
   for (const each of manifest === undefined ? [name, "package.json"] : [name]) page.add([["green", "+ "], each])
   const next = isInstalled(join(cwd, name)) ? "fettle plan" : "npm install fettle, then npx fettle plan"
   page.add([["cyan", "next  "], next])
+  if (call.options.quiet !== true) print(page)
+  return 0
+}
+
+/** Writes a workflow for CI. @throws FettleError `USAGE`, `FILE_REFUSED` */
+function initCi(call: Call, system: string): number {
+  const workflow = Object.hasOwn(workflows, system) ? workflows[system]?.(ownVersion()) : undefined
+  if (workflow === undefined)
+    throw new FettleError("USAGE", `--ci knows ${Object.keys(workflows).join(" and ")}, not ${JSON.stringify(system)}`)
+  const file = join(call.around.cwd, workflow.file)
+  mkdirSync(dirname(file), { recursive: true })
+  write(file, workflow.text)
+  const page = pageFor(call)
+  page.add([["green", "+ "], workflow.file])
+  page.add([["cyan", "next  "], "read its first lines: they say what is to be done once"])
   if (call.options.quiet !== true) print(page)
   return 0
 }

@@ -7,6 +7,7 @@ import { makeKey } from "../../secrets/key.ts"
 import { type Call, planOptionsOf } from "../call.ts"
 import { loadProgram } from "../load.ts"
 import { writePlan } from "../plan-file.ts"
+import { writeMarkdown } from "../plan-markdown-file.ts"
 import { reporterFor } from "../reporter.ts"
 import { setupOf } from "../setup.ts"
 import { listenForStop } from "../stop.ts"
@@ -32,6 +33,7 @@ export async function plan(call: Call): Promise<number> {
     const { out, check } = call.options
     const options = { ...planOptionsOf(call.options), bound: out !== undefined, check: check === true }
     const result = await planProgram(setup, options)
+    if (result.plan !== undefined) writeMarkdown(call, result.plan)
     if (out !== undefined && result.plan !== undefined) save(call, out, result.plan, expiresMs, reporter.say)
     return result.exitCode
   } finally {
