@@ -3,8 +3,10 @@ import { dirname, join } from "node:path"
 import { asFettleError, FettleError } from "../errors.ts"
 import { DEFAULT_STAGE } from "../program/program.ts"
 import { escapeText } from "../report/escape.ts"
-import { stateFile } from "../run/context.ts"
+import { homeOf } from "../run/home.ts"
 import type { StatePlace } from "../run/state-edit.ts"
+import { fileHome } from "../state/file-home.ts"
+import type { StateHome } from "../state/home.ts"
 import type { Call } from "./call.ts"
 import { findFile, type Loaded, loadProgram } from "./load.ts"
 import { stateFolderOf } from "./setup.ts"
@@ -29,9 +31,9 @@ export async function findState(call: Call): Promise<Found> {
   try {
     const loaded = await loadProgram(call)
     const folder = stateFolderOf(call, loaded.folder)
-    const file = stateFile({ program: loaded.program, stage, stateFolder: folder })
-    refuseUnknown(loaded, stage, file)
-    return { file, holder, program: loaded.program.name, stage, folder, loaded }
+    const home = await homeOf({ program: loaded.program, stage, stateFolder: folder })
+    await refuseUnknown(loaded, stage, home)
+    return { home, holder, program: loaded.program.name, stage, folder, loaded }
   } catch (thrown) {
     const folder = stateFolderOf(call, programFolder(call))
     const program = onlyProgram(folder, stage)
@@ -41,13 +43,13 @@ export async function findState(call: Call): Promise<Found> {
     process.stderr.write(
       `! The program cannot be loaded (${why}); going on with the state of ${escapeText(program)}.\n`,
     )
-    return { file: join(folder, `${program}.${stage}.db`), holder, program, stage, folder, loaded: undefined }
+    return { home: fileHome(join(folder, `${program}.${stage}.db`)), holder, program, stage, folder, loaded: undefined }
   }
 }
 
 /** A stage that was taken out of the program may still have state. */
-function refuseUnknown({ program }: Loaded, stage: string, file: string): void {
-  if (stage === DEFAULT_STAGE || Object.hasOwn(program.stages, stage) || existsSync(file)) return
+async function refuseUnknown({ program }: Loaded, stage: string, home: StateHome): Promise<void> {
+  if (stage === DEFAULT_STAGE || Object.hasOwn(program.stages, stage) || (await home.exists())) return
   throw new FettleError(
     "STAGE_UNKNOWN",
     `${program.name} has no stage ${JSON.stringify(stage)}, and there is no state of one`,

@@ -31,8 +31,8 @@ export interface RunSetup {
   readonly secrets: SecretAccess
   readonly key: KeyPlaces
   readonly tools: LocalTools
-  /** Opens the state of a stage for writing. Default: SQLite. */
-  readonly openStore?: ((file: string) => Store) | undefined
+  /** What the store of a run passes through before anything is written to it. */
+  readonly wrapStore?: ((store: Store) => Store) | undefined
   /** Kinds that come with Fettle, by name. */
   readonly builtIn: (kind: string) => Promise<AnyProvider | undefined>
   readonly subscribers?: readonly Subscriber[]

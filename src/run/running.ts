@@ -2,18 +2,24 @@ import { type Applied, factsOf } from "../apply/outcome.ts"
 import { asFettleError, causeText, FettleError } from "../errors.ts"
 import { isPending, type Plan } from "../events/plan.ts"
 import { DataKey, findKey, makeKey } from "../secrets/key.ts"
-import { readStore } from "../state/read-store.ts"
 import { EMPTY, type Snapshot } from "../state/store.ts"
-import { EXIT, RunContext, type RunResult, type RunSetup, stateFile } from "./context.ts"
+import { EXIT, RunContext, type RunResult, type RunSetup } from "./context.ts"
+import { homeOf } from "./home.ts"
 import { tellEnd } from "./tell.ts"
 
 /** A run's result before it is told. */
 export type Ended = Omit<RunResult, "runId" | "error">
 
+/** What a run begins with. */
+export interface Begun {
+  readonly snapshot: Snapshot
+  readonly key: DataKey
+}
+
 /** Sets a run up, tells its start and its end, and turns what it throws into a result. */
 export async function running(
   setup: RunSetup,
-  begin: () => { snapshot: Snapshot; key: DataKey },
+  begin: () => Promise<Begun>,
   work: (context: RunContext) => Promise<Ended>,
   tells = false,
 ): Promise<RunResult> {
@@ -21,7 +27,7 @@ export async function running(
   let ended: Ended
   let error: FettleError | undefined
   try {
-    const { snapshot, key } = begin()
+    const { snapshot, key } = await begin()
     context = new RunContext(setup, snapshot, key)
     context.events.emit({
       type: "run.started",
@@ -100,8 +106,9 @@ export function isBad(outcome: Applied["outcomes"][number]): boolean {
 }
 
 /** State as it is, read without writing a byte. A key is made only where a plan is to be saved. */
-export function readState(setup: RunSetup, saved: boolean): { snapshot: Snapshot; key: DataKey } {
-  const snapshot = readStore(stateFile(setup), (store) => store.load()) ?? EMPTY
+export async function readState(setup: RunSetup, saved: boolean): Promise<Begun> {
+  const home = await homeOf(setup)
+  const snapshot = (await home.read((store) => store.load())) ?? EMPTY
   if (snapshot.keyId !== undefined) return { snapshot, key: existingKey(setup) }
   return { snapshot, key: saved ? newKey(setup) : (findKey(setup.key) ?? DataKey.passing()) }
 }

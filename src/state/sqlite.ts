@@ -4,7 +4,7 @@ import { causeText, FettleError } from "../errors.ts"
 import { asIntent, asRow, type Cells, flagsOf } from "./cells.ts"
 import { makeStateFolder } from "./folder.ts"
 import { isThere, makeStateFile } from "./state-file.ts"
-import type { Batch, NewIntent, Outcome, Result, Row, Run, Snapshot, Store } from "./store.ts"
+import type { Batch, EndedLine, NewIntent, NewRun, Outcome, Result, Row, Run, Snapshot, Store } from "./store.ts"
 
 /** The version of the tables below. 2 remembers who may change a thing. */
 const FORMAT = 2
@@ -80,6 +80,15 @@ export function guarded<T>(file: string, work: () => T): T {
   }
 }
 
+/** The same for what takes its time. */
+export async function guardedAll<T>(file: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (thrown) {
+    throw thrown instanceof FettleError ? thrown : stateError(thrown, file)
+  }
+}
+
 /** SQLite's primary result codes that mean the file itself is bad: SQLITE_CORRUPT and SQLITE_NOTADB. */
 const CORRUPT = new Set([11, 26])
 
@@ -117,7 +126,7 @@ export class SqliteStore implements Store {
     this.#file = file
   }
 
-  load(): Snapshot {
+  async load(): Promise<Snapshot> {
     return guarded(this.#file, () => {
       const meta = this.#meta()
       const from = Number(meta.get("open_from") ?? 0)
@@ -134,13 +143,7 @@ export class SqliteStore implements Store {
     })
   }
 
-  beginRun(run: {
-    readonly id: string
-    readonly command: string
-    readonly who: string
-    readonly startedAt: number
-    readonly keyId: string | undefined
-  }): number {
+  async beginRun(run: NewRun): Promise<number> {
     return this.#transaction(() => {
       if (run.keyId !== undefined) this.#prepare("insert or ignore into meta values ('key', ?)").run(run.keyId)
       this.#moveOpenFrom()
@@ -158,7 +161,7 @@ export class SqliteStore implements Store {
     })
   }
 
-  endRun(run: number, outcome: string, endedAt: number): void {
+  async endRun(run: number, outcome: string, endedAt: number): Promise<void> {
     this.#transaction(() =>
       this.#prepare("update run set ended_at = ?, outcome = ? where run = ?").run(endedAt, outcome, run),
     )
@@ -174,7 +177,7 @@ export class SqliteStore implements Store {
     this.#prepare("insert or replace into meta values ('open_from', ?)").run(String(oldest ?? last))
   }
 
-  commit(run: number, batch: Batch): readonly number[] {
+  async commit(run: number, batch: Batch): Promise<readonly number[]> {
     return this.#transaction(() => {
       const seqs = (batch.intents ?? []).map((intent) => this.#begin(run, intent))
       for (const each of batch.progress ?? [])
@@ -245,7 +248,7 @@ export class SqliteStore implements Store {
     )
   }
 
-  runs(): readonly Run[] {
+  async runs(): Promise<readonly Run[]> {
     return (this.#prepare("select * from run order by run desc").all() as Cells[]).map((each) => ({
       run: Number(each.run),
       id: String(each.id),
@@ -257,7 +260,7 @@ export class SqliteStore implements Store {
     }))
   }
 
-  entries(run: number): ReturnType<Store["entries"]> {
+  async entries(run: number): Promise<readonly EndedLine[]> {
     return (this.#prepare("select * from journal where run = ? order by seq").all(run) as Cells[]).map((each) => ({
       ...asIntent(each),
       outcome: (each.outcome ?? undefined) as Outcome | undefined,
@@ -266,7 +269,7 @@ export class SqliteStore implements Store {
     }))
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#database.close()
   }
 

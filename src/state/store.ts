@@ -109,24 +109,28 @@ export const EMPTY: Snapshot = {
   keyId: undefined,
 }
 
+/** A line of the journal with its end. */
+export interface EndedLine extends IntentLine {
+  readonly outcome: Outcome | undefined
+  readonly endedAt: number | undefined
+  readonly error: string | undefined
+}
+
+/** What is noted of a run as it begins. */
+export interface NewRun extends Omit<Run, "run" | "endedAt" | "outcome"> {
+  /** The data key that it seals with. */
+  readonly keyId: string | undefined
+}
+
 /** One store of state. Everything that `commit` has returned from survives a crash. */
 export interface Store {
-  load(): Snapshot
-  beginRun(run: {
-    readonly id: string
-    readonly command: string
-    readonly who: string
-    readonly startedAt: number
-    readonly keyId: string | undefined
-  }): number
-  endRun(run: number, outcome: string, endedAt: number): void
+  load(): Promise<Snapshot>
+  beginRun(run: NewRun): Promise<number>
+  endRun(run: number, outcome: string, endedAt: number): Promise<void>
   /** One transaction, synced before it returns; gives the seq of each new intent in order. @throws FettleError `STATE_WRITE` */
-  commit(run: number, batch: Batch): readonly number[]
-  runs(): readonly Run[]
-  entries(run: number): readonly (IntentLine & {
-    readonly outcome: Outcome | undefined
-    readonly endedAt: number | undefined
-    readonly error: string | undefined
-  })[]
-  close(): void
+  commit(run: number, batch: Batch): Promise<readonly number[]>
+  /** The last runs, newest first. */
+  runs(): Promise<readonly Run[]>
+  entries(run: number): Promise<readonly EndedLine[]>
+  close(): Promise<void>
 }
