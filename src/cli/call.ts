@@ -6,6 +6,7 @@ import type { Surroundings } from "./surroundings.ts"
 export interface Options {
   readonly file?: string
   readonly state?: string
+  readonly store?: string
   readonly stage?: string
   readonly param?: readonly string[]
   readonly color: boolean

@@ -9,7 +9,7 @@ import { fileHome } from "../state/file-home.ts"
 import type { StateHome } from "../state/home.ts"
 import type { Call } from "./call.ts"
 import { findFile, type Loaded, loadProgram } from "./load.ts"
-import { stateFolderOf } from "./setup.ts"
+import { stateFolderOf, storeOf } from "./setup.ts"
 
 /** Whose state a command is about. */
 export interface Found extends StatePlace {
@@ -31,13 +31,27 @@ export async function findState(call: Call): Promise<Found> {
   try {
     const loaded = await loadProgram(call)
     const folder = stateFolderOf(call, loaded.folder)
-    const home = await homeOf({ program: loaded.program, stage, stateFolder: folder })
+    const { key, env } = around
+    const secrets = { env: (name: string) => env[name], run: noCommand }
+    const home = await homeOf({
+      program: loaded.program,
+      stage,
+      stateFolder: folder,
+      store: storeOf(call),
+      key,
+      secrets,
+    })
     await refuseUnknown(loaded, stage, home)
     return { home, holder, program: loaded.program.name, stage, folder, loaded }
   } catch (thrown) {
     const folder = stateFolderOf(call, programFolder(call))
     const program = onlyProgram(folder, stage)
-    if (program === undefined || (thrown instanceof FettleError && thrown.code === "STAGE_UNKNOWN")) throw thrown
+    if (
+      program === undefined ||
+      storeOf(call) !== undefined ||
+      (thrown instanceof FettleError && thrown.code === "STAGE_UNKNOWN")
+    )
+      throw thrown
     const { code, fact } = asFettleError(thrown, "PROGRAM_THREW")
     const why = escapeText(`${code}: ${fact.split("\n")[0]}`)
     process.stderr.write(
@@ -45,6 +59,11 @@ export async function findState(call: Call): Promise<Found> {
     )
     return { home: fileHome(join(folder, `${program}.${stage}.db`)), holder, program, stage, folder, loaded: undefined }
   }
+}
+
+/** Where state lives is said without running anything. */
+function noCommand(): never {
+  throw new FettleError("INTERNAL", "a store was to be found by a command")
 }
 
 /** A stage that was taken out of the program may still have state. */

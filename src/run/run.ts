@@ -79,7 +79,8 @@ export async function applyProgram(
     const { who, host, pid, command } = setup
     held = await (await homeOf(setup)).take({ who, host, pid, command })
     const snapshot = await held.store.load()
-    return { snapshot, key: snapshot.keyId === undefined ? newKey(setup) : existingKey(setup) }
+    const key = snapshot.keyId === undefined ? newKey(setup) : existingKey(setup)
+    return { snapshot, key, lost: held.lost }
   }
   try {
     const work = (context: RunContext): Promise<Ended> =>

@@ -14,6 +14,8 @@ export type Ended = Omit<RunResult, "runId" | "error">
 export interface Begun {
   readonly snapshot: Snapshot
   readonly key: DataKey
+  /** Aborted when the lock is somebody else's. */
+  readonly lost?: AbortSignal | undefined
 }
 
 /** Sets a run up, tells its start and its end, and turns what it throws into a result. */
@@ -27,8 +29,8 @@ export async function running(
   let ended: Ended
   let error: FettleError | undefined
   try {
-    const { snapshot, key } = await begin()
-    context = new RunContext(setup, snapshot, key)
+    const { snapshot, key, lost } = await begin()
+    context = new RunContext(losing(setup, lost), snapshot, key)
     context.events.emit({
       type: "run.started",
       command: setup.command,
@@ -53,7 +55,7 @@ export async function running(
       applied: undefined,
     }
   }
-  const crash = setup.crash?.()
+  const crash = (context?.setup ?? setup).crash?.()
   if (crash !== undefined) {
     error = crash
     ended = { ...ended, outcome: "failed", exitCode: EXIT.error }
@@ -69,6 +71,16 @@ export async function running(
     counts: countsOf(ended.applied),
   })
   return { runId: told.events.runId, ...ended, error }
+}
+
+/** A lost lock ends a run as what nobody caught does. */
+function losing(setup: RunSetup, lost: AbortSignal | undefined): RunSetup {
+  if (lost === undefined) return setup
+  return {
+    ...setup,
+    signal: setup.signal === undefined ? lost : AbortSignal.any([setup.signal, lost]),
+    crash: () => setup.crash?.() ?? (lost.aborted ? (lost.reason as FettleError) : undefined),
+  }
 }
 
 function countsOf(applied: Applied | undefined): Readonly<Record<string, number>> {
@@ -110,7 +122,8 @@ export async function readState(setup: RunSetup, saved: boolean): Promise<Begun>
   const home = await homeOf(setup)
   const snapshot = (await home.read((store) => store.load())) ?? EMPTY
   if (snapshot.keyId !== undefined) return { snapshot, key: existingKey(setup) }
-  return { snapshot, key: saved ? newKey(setup) : (findKey(setup.key) ?? DataKey.passing()) }
+  const makes = saved && !home.isShared // a shared state is begun with a key that everybody has
+  return { snapshot, key: makes ? newKey(setup) : (findKey(setup.key) ?? DataKey.passing()) }
 }
 
 /** @throws FettleError `STATE_WRITE` where the disk is full or broken: nothing may be sealed with a key that may be lost */

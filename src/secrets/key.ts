@@ -27,12 +27,14 @@ export class DataKey {
   readonly id: string
   readonly #seal: Buffer
   readonly #print: Buffer
+  readonly #chain: Buffer
 
   constructor(key: Uint8Array) {
     if (key.length !== KEY_BYTES)
       throw new FettleError("STATE_KEY_WRONG", `the data key has ${key.length} bytes, it must have ${KEY_BYTES}`)
     this.#seal = createHmac("sha256", key).update("fettle seal 1").digest()
     this.#print = createHmac("sha256", key).update("fettle fingerprint 1").digest()
+    this.#chain = createHmac("sha256", key).update("fettle chain 1").digest()
     this.id = createHmac("sha256", key).update("fettle key id 1").digest("hex").slice(0, 16)
   }
 
@@ -44,6 +46,13 @@ export class DataKey {
   /** Keyed fingerprint of a plain SHA-256 given as hex. */
   fingerprintOfHash(sha256: string): string {
     return `fp:${createHmac("sha256", this.#print).update(sha256).digest("base64url").slice(0, 27)}`
+  }
+
+  /** Proves that texts were written, in this order, by somebody who has the key: the lengths before them keep two lists apart. */
+  authenticate(...texts: readonly string[]): string {
+    const hash = createHmac("sha256", this.#chain)
+    for (const text of texts) hash.update(`${Buffer.byteLength(text)}:`).update(text)
+    return hash.digest("base64url")
   }
 
   /** Keyed fingerprint of a value. */
@@ -76,8 +85,16 @@ export class DataKey {
 export interface KeyPlaces {
   /** Value of FETTLE_STATE_KEY: 32 bytes as base64 or hex. */
   readonly given: string | undefined
-  /** The key file in the user's configuration folder. */
+  /** The key file: as FETTLE_STATE_KEY_FILE says, or in the user's configuration folder. */
   readonly file: string
+  /** Somebody said which key it is; else it is one that was made here at first need. */
+  readonly isGiven?: boolean
+}
+
+/** Where the data key is: as the environment says, else in a file of this user. */
+export function keyPlaces(env: Readonly<Record<string, string | undefined>>, usual: string): KeyPlaces {
+  const { FETTLE_STATE_KEY: given, FETTLE_STATE_KEY_FILE: file } = env
+  return { given, file: file || usual, isGiven: Boolean(given || file) }
 }
 
 /**
