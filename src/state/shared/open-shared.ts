@@ -1,7 +1,9 @@
 import { FettleError } from "../../errors.ts"
 import type { KeyPlaces } from "../../secrets/key.ts"
+import { bucketLogin } from "./bucket-place.ts"
 import type { Ledger } from "./ledger.ts"
 import { PostgresLedger, postgresLogin } from "./postgres-ledger.ts"
+import { S3Ledger } from "./s3-ledger.ts"
 import { SharedHome } from "./shared-home.ts"
 
 /** How long a lock lasts that nobody renews, in milliseconds, where the address does not say. */
@@ -38,6 +40,10 @@ function ledgerOf(
 ): { name: string; open: () => Ledger } {
   const answerMs = leaseMs / 2
   const scheme = /^([a-z0-9]{1,20}):\/\//.exec(address)?.[1]
+  if (scheme === "s3") {
+    const { login, name, prefix } = bucketLogin(address, env, answerMs)
+    return { name, open: () => new S3Ledger({ place, name, prefix, login }) }
+  }
   if (scheme !== "postgres" && scheme !== "postgresql")
     throw new FettleError(
       "STORE_INVALID",
