@@ -1,15 +1,19 @@
 import { join } from "node:path"
-import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest"
 import type { StateHome } from "../../src/state/home.ts"
 import { bucketLogin } from "../../src/state/shared/bucket-place.ts"
 import type { Entry, Kept } from "../../src/state/shared/ledger.ts"
 import { openShared } from "../../src/state/shared/open-shared.ts"
 import { S3Ledger } from "../../src/state/shared/s3-ledger.ts"
 import { testFolder } from "../support/runs.ts"
+import { seeded } from "../support/seeded.ts"
+import { intent, who } from "../support/store-contract.ts"
 import { BucketWorld, motoFolder } from "./bucket-world.ts"
+import { type Fault, FaultyBucket } from "./faulty-bucket.ts"
 import { type HomeOptions, KEY, type SharedWorld, sharedStoreCases } from "./shared-store-cases.ts"
 
 const folder = motoFolder()
+const begun = { id: "r", command: "apply", who: "ann", startedAt: 5, keyId: undefined }
 
 let server: BucketWorld
 let world: SharedWorld
@@ -35,6 +39,7 @@ function worldIn(bucket: BucketWorld): SharedWorld {
   }
   return {
     port: bucket.port,
+    races: Number(process.env.FETTLE_TEST_RACES ?? 100), // a thousand take a minute: FETTLE_TEST_RACES=1000
     env: bucket.env,
     address,
     homeOf: (place, options = {}) => homeAt(address(options), place, options),
@@ -95,6 +100,36 @@ describe.skipIf(folder === undefined)("state in a bucket", () => {
     refused("s3://state?endpoint=https://user:password@minio.internal").toThrowError(/endpoint is not/)
     refused("s3://state?secret=x").toThrowError(/knows no "secret"/)
     refused("s3://state", {}).toThrowError(/no credentials/)
+  })
+
+  test("a store that slows down, fails and loses answers loses nothing, and writes nothing twice", {
+    timeout: 60_000,
+  }, async () => {
+    const faulty = await FaultyBucket.start(server.port)
+    onTestFinished(() => faulty.stop())
+    const random = seeded(3)
+    const faults: readonly Fault[] = ["503", "500 after", "409", "lost", "lost after"]
+    faulty.fail(() => (random() < 0.3 ? faults[Math.floor(random() * faults.length)] : undefined))
+    const home = world.homeOf("faulty", { port: faulty.port, lease: "60s" })
+    const { store, release } = await home.take(who)
+    const run = await store.beginRun(begun)
+    for (let at = 1; at <= 12; at += 1) expect(await store.commit(run, { intents: [intent(`${at}`)] })).toEqual([at])
+    faulty.fail(() => undefined)
+    await release()
+    const { head } = await world.raw("faulty")
+    expect(head.serial).toBe(13)
+    expect((await world.homeOf("faulty").read((each) => each.load()))?.open).toHaveLength(12)
+  })
+
+  test("a clock that was set back here is not in the way: it is signed by the server's", async () => {
+    const faulty = await FaultyBucket.start(server.port)
+    onTestFinished(() => faulty.stop())
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() - 86_400_000 })
+    onTestFinished(() => void vi.useRealTimers())
+    const { store, release } = await world.homeOf("skewed", { port: faulty.port }).take(who)
+    await store.commit(await store.beginRun(begun), { intents: [intent("a")] })
+    await release()
+    expect((await world.raw("skewed")).head.serial).toBe(2)
   })
 
   test("a bucket that is not there says what to do", async () => {

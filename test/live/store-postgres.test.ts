@@ -1,16 +1,21 @@
+import { execFileSync } from "node:child_process"
+import { randomBytes } from "node:crypto"
+import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { Client } from "pg"
-import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest"
 import type { StateHome } from "../../src/state/home.ts"
 import type { Entry, Kept } from "../../src/state/shared/ledger.ts"
 import { openShared } from "../../src/state/shared/open-shared.ts"
 import { PostgresLedger, postgresLogin } from "../../src/state/shared/postgres-ledger.ts"
+import { mayMount } from "../support/may-mount.ts"
 import { testFolder } from "../support/runs.ts"
 import { row, who } from "../support/store-contract.ts"
 import { canStartPostgres, PostgresWorld } from "./postgres-world.ts"
 import { type HomeOptions, KEY, type SharedWorld, sharedStoreCases } from "./shared-store-cases.ts"
 
 const hasPostgres = canStartPostgres()
+const mounts = mayMount()
 
 let postgres: PostgresWorld
 let world: SharedWorld
@@ -37,6 +42,7 @@ function worldIn(server: PostgresWorld): SharedWorld {
   }
   return {
     port: server.port,
+    races: 1_000,
     env,
     address,
     homeOf: (place, options = {}) => homeAt(address(options), place, options),
@@ -71,6 +77,11 @@ function homeAt(address: string, place: string, options: HomeOptions = {}, passw
   const keys = { given: key, file: join(folder, "no.key"), isGiven: key !== undefined }
   const env = (name: string): string | undefined => (name === "PGPASSWORD" ? password : undefined)
   return openShared({ address, place, keys, folder: join(folder, "a laptop"), env })
+}
+
+/** 100 kB that no server packs into less. */
+function randomJson(): string {
+  return JSON.stringify(randomBytes(75_000).toString("base64"))
 }
 
 describe.skipIf(!hasPostgres)("state in PostgreSQL", () => {
@@ -119,6 +130,30 @@ describe.skipIf(!hasPostgres)("state in PostgreSQL", () => {
       login: { password: "in/url" },
       name: "postgres://127.0.0.1:5/d",
     })
+  })
+
+  test.skipIf(!mounts)("a full disk of the server ends the run, and nothing is lost", async () => {
+    const disk = postgres.server.at("disk")
+    mkdirSync(disk)
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m,uid=65534,gid=65534,mode=0700", "fettle", disk])
+    onTestFinished(() => void execFileSync("umount", ["-l", disk]))
+    await (await world.homeOf("full").take(who)).release() // makes the tables
+    await inside.query(`create tablespace small location '${disk}'`)
+    await inside.query("alter table fettle_entry set tablespace small")
+    onTestFinished(async () => {
+      await inside.query("alter table fettle_entry set tablespace pg_default")
+      await inside.query("drop tablespace small")
+    })
+    const { store, release } = await world.homeOf("full").take(who)
+    const run = await store.beginRun({ id: "r", command: "apply", who: "ann", startedAt: 1, keyId: undefined })
+    let written = 0
+    const error = await (async () => {
+      for (; written < 100; written += 1)
+        await store.commit(run, { rows: [row(`${written}`, { props: randomJson() })] })
+    })().catch((thrown) => thrown.toJSON())
+    expect(error).toMatchObject({ code: "STATE_WRITE", next: expect.stringContaining("make room") })
+    await release()
+    expect((await world.homeOf("full").read((each) => each.load()))?.rows).toHaveLength(written)
   })
 
   test("it needs nothing of a session: each statement may go to another connection", async () => {

@@ -32,9 +32,9 @@ export async function takeLease(ledger: Ledger, given: Omit<Holder, "since">, le
     if (seen === undefined) throw new FettleError("STATE_WRITE", `${ledger.name} was removed while its lock was taken`)
     if (seen.holder?.nonce === holder.nonce) return seen.fence
     if (isFree(seen) || isOver(waitedFor, seen)) {
-      await retrying(patienceOf(leaseMs), () => ledger.seize(seen, holder, leaseMs)) // who won is looked at
+      if (await retrying(patienceOf(leaseMs), () => ledger.seize(seen, holder, leaseMs))) return seen.fence + 1
       waitedFor = undefined
-      continue
+      continue // who won is looked at: it may be us, where the first answer was lost
     }
     if (isFresh(seen) || (waitedFor !== undefined && waitedFor.version !== seen.version)) throw lockedBy(seen)
     waitedFor ??= { version: seen.version, from: performance.now() }
