@@ -50,6 +50,9 @@ export interface Options {
   readonly notMade?: boolean
   readonly reveal?: boolean
   readonly format?: string
+  readonly from?: string
+  readonly to?: string
+  readonly withoutKey?: boolean
   readonly junit?: string
 }
 

@@ -231,8 +231,24 @@ export const stateCommands: readonly Entry[] = [
     load: async () => (await import("./commands/state.ts")).forget,
   },
   {
+    usage: "migrate",
+    about: "move state into another, empty store, and mark where it was",
+    options: [
+      ["--from <address>", "where it is (default: as every command finds it)"],
+      ["--to <address>", "where it goes: postgres://…, s3://… or file:FOLDER"],
+    ],
+    load: async () => (await import("./commands/state-place.ts")).migrate,
+  },
+  {
+    usage: "rotate-key",
+    about: "seal state with another data key",
+    options: [["--to <file>", "the file of the new key; made where there is none"]],
+    load: async () => (await import("./commands/state-place.ts")).rotate,
+  },
+  {
     usage: "export",
     about: "write all of state to standard output; secrets stay sealed",
+    options: [["--without-key", "of a state whose key is lost: unproven, and without what was sealed"]],
     load: async () => (await import("./commands/state.ts")).exportAll,
   },
   {

@@ -12,8 +12,13 @@ export function stateFolderOf(call: Call, folder: string): string {
 }
 
 /** Where state lives in the place of that folder, as given or as the environment says. */
-export function storeOf({ options, around }: Call): string | undefined {
-  const address = options.store || around.env.FETTLE_STORE || undefined
+export function storeOf(call: Call): string | undefined {
+  const { options, around } = call
+  return addressOf(call, options.store || around.env.FETTLE_STORE || undefined)
+}
+
+/** An address as it is given on the command line: folders are seen from there. */
+export function addressOf({ around }: Call, address: string | undefined): string | undefined {
   return address?.startsWith("file:") ? `file:${resolve(around.cwd, address.slice("file:".length))}` : address
 }
 

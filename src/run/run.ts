@@ -17,7 +17,17 @@ import { homeOf } from "./home.ts"
 import { planOnce } from "./plan-once.ts"
 import { redactingStore } from "./redacting-store.ts"
 import { refuseStale } from "./refuse-stale.ts"
-import { applyOutcome, type Begun, type Ended, existingKey, isBad, newKey, readState, running } from "./running.ts"
+import {
+  applyOutcome,
+  type Begun,
+  type Ended,
+  existingKey,
+  isBad,
+  newKey,
+  printing,
+  readState,
+  running,
+} from "./running.ts"
 import { settleOpen } from "./settle-open.ts"
 import { verifyProgram } from "./verify.ts"
 
@@ -79,7 +89,7 @@ export async function applyProgram(
     const { who, host, pid, command } = setup
     held = await (await homeOf(setup)).take({ who, host, pid, command })
     const snapshot = await held.store.load()
-    const key = snapshot.keyId === undefined ? newKey(setup) : existingKey(setup)
+    const key = snapshot.keyId === undefined ? newKey(setup) : printing(existingKey(setup), snapshot)
     return { snapshot, key, lost: held.lost }
   }
   try {

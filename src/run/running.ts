@@ -1,7 +1,7 @@
 import { type Applied, factsOf } from "../apply/outcome.ts"
 import { asFettleError, causeText, FettleError } from "../errors.ts"
 import { isPending, type Plan } from "../events/plan.ts"
-import { DataKey, findKey, makeKey } from "../secrets/key.ts"
+import { DataKey, findKey, makeKey, PRINTS } from "../secrets/key.ts"
 import { EMPTY, type Snapshot } from "../state/store.ts"
 import { EXIT, RunContext, type RunResult, type RunSetup } from "./context.ts"
 import { homeOf } from "./home.ts"
@@ -121,7 +121,7 @@ export function isBad(outcome: Applied["outcomes"][number]): boolean {
 export async function readState(setup: RunSetup, saved: boolean): Promise<Begun> {
   const home = await homeOf(setup)
   const snapshot = (await home.read((store) => store.load())) ?? EMPTY
-  if (snapshot.keyId !== undefined) return { snapshot, key: existingKey(setup) }
+  if (snapshot.keyId !== undefined) return { snapshot, key: printing(existingKey(setup), snapshot) }
   const makes = saved && !home.isShared // a shared state is begun with a key that everybody has
   return { snapshot, key: makes ? newKey(setup) : (findKey(setup.key) ?? DataKey.passing()) }
 }
@@ -136,6 +136,11 @@ export function newKey(setup: RunSetup): DataKey {
       cause: thrown,
     })
   }
+}
+
+/** A key that followed another one makes the fingerprints of that one; another key is told later. */
+export function printing(key: DataKey, { keyId, secrets }: Snapshot): DataKey {
+  return keyId === key.id ? key.withPrints(secrets.get(PRINTS)) : key
 }
 
 export function existingKey(setup: RunSetup): DataKey {

@@ -25,15 +25,19 @@ const TAG_BYTES = 16
 export class DataKey {
   /** Tells keys apart without telling the key. */
   readonly id: string
+  readonly #key: Uint8Array
   readonly #seal: Buffer
   readonly #print: Buffer
   readonly #chain: Buffer
 
-  constructor(key: Uint8Array) {
+  /** @param prints what fingerprints are keyed with, where the key is not the first one of its state: they must stay comparable */
+  constructor(key: Uint8Array, prints?: Uint8Array) {
     if (key.length !== KEY_BYTES)
       throw new FettleError("STATE_KEY_WRONG", `the data key has ${key.length} bytes, it must have ${KEY_BYTES}`)
     this.#seal = createHmac("sha256", key).update("fettle seal 1").digest()
-    this.#print = createHmac("sha256", key).update("fettle fingerprint 1").digest()
+    this.#key = key
+    this.#print =
+      prints === undefined ? createHmac("sha256", key).update("fettle fingerprint 1").digest() : Buffer.from(prints)
     this.#chain = createHmac("sha256", key).update("fettle chain 1").digest()
     this.id = createHmac("sha256", key).update("fettle key id 1").digest("hex").slice(0, 16)
   }
@@ -41,6 +45,16 @@ export class DataKey {
   /** A key for a run that keeps nothing: its fingerprints are compared within the run and never written. */
   static passing(): DataKey {
     return new DataKey(randomBytes(KEY_BYTES))
+  }
+
+  /** What the next key needs to make the same fingerprints, sealed with that one. */
+  printsFor(next: DataKey): string {
+    return next.seal(this.#print.toString("base64"))
+  }
+
+  /** The same key with the fingerprints that a state was begun with. @param sealed as `printsFor` gave it */
+  withPrints(sealed: string | undefined): DataKey {
+    return sealed === undefined ? this : new DataKey(this.#key, Buffer.from(this.open(sealed), "base64"))
   }
 
   /** Keyed fingerprint of a plain SHA-256 given as hex. */
@@ -82,6 +96,9 @@ export class DataKey {
   }
 }
 
+/** Under this name a state whose key was changed keeps what its fingerprints are keyed with, among its sealed values. */
+export const PRINTS = "fettle:fingerprints"
+
 export interface KeyPlaces {
   /** Value of FETTLE_STATE_KEY: 32 bytes as base64 or hex. */
   readonly given: string | undefined
@@ -104,6 +121,11 @@ export function keyPlaces(env: Readonly<Record<string, string | undefined>>, usu
 export function findKey(places: KeyPlaces): DataKey | undefined {
   if (places.given !== undefined && places.given !== "") return new DataKey(decodeKey(places.given, "FETTLE_STATE_KEY"))
   return readKeyFile(places.file)
+}
+
+/** The key in a file, made where there is none. @throws FettleError as `findKey` */
+export function keyInFile(file: string): DataKey {
+  return makeKey({ given: undefined, file })
 }
 
 /** The data key, made at first need. Two processes that make it at once end with the same one. */

@@ -12,6 +12,7 @@ export function fileHome(file: string): StateHome {
     isShared: false,
     exists: async () => existsSync(file),
     read: (read) => readStore(file, read),
+    readUnproven: () => readStore(file, (store) => store.dump()),
     owner: async (host) => ownerOf(lockFile, host),
     holder: async () => holderOf(lockFile),
     take: async (holder) => {

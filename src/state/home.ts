@@ -1,8 +1,8 @@
 import type { Holder } from "./lock.ts"
-import type { Store } from "./store.ts"
+import type { Store, Whole } from "./store.ts"
 
 /** What can be asked of state that is only read. */
-export type Reader = Pick<Store, "load" | "runs" | "entries">
+export type Reader = Pick<Store, "load" | "runs" | "entries" | "dump">
 
 /** Where the state of one stage lives: in a file of this machine, or in a store that others use too. */
 export interface StateHome {
@@ -24,6 +24,8 @@ export interface StateHome {
   take(holder: Omit<Holder, "since">): Promise<Held>
   /** Who seems to hold the lock; where that is told by a note, whether its process lives is asked on this machine alone. */
   owner(host: string): Promise<Holder | undefined>
+  /** What is there, though nothing proves it: for who has lost the key. */
+  readUnproven(): Promise<Whole | undefined>
   /** Who holds the lock for certain; nobody is kept from it. */
   holder(): Promise<Holder | undefined>
 }

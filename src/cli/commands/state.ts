@@ -4,6 +4,9 @@ import { causeText, FettleError } from "../../errors.ts"
 import { forgetRows, type ListedRow, listRows, moveRow, type ShownRow, showRow } from "../../run/state-commands.ts"
 import { editState, readState } from "../../run/state-edit.ts"
 import { exportState, importState, parseExport } from "../../run/state-export.ts"
+import { withoutSealed } from "../../run/state-rotate.ts"
+import type { StateHome } from "../../state/home.ts"
+import { EMPTY, type Snapshot, type Whole } from "../../state/store.ts"
 import type { Call } from "../call.ts"
 import { pageFor, print, say, sayJson, tableLines } from "../print.ts"
 import { findState } from "../state-place.ts"
@@ -74,8 +77,28 @@ export async function forget(call: Call): Promise<number> {
 /** Writes all of state as JSON. */
 export async function exportAll(call: Call): Promise<number> {
   const place = await findState(call)
-  sayJson(exportState(await readState(place.home), place.program, place.stage, new Date()))
+  const { home, program, stage } = place
+  const snapshot = call.options.withoutKey === true ? await unproven(home) : await readState(home)
+  sayJson(exportState(snapshot, program, stage, new Date()))
   return 0
+}
+
+/** What is left where the key is lost. @throws FettleError `STATE_NOT_FOUND` */
+async function unproven(home: StateHome): Promise<Snapshot> {
+  const whole = await home.readUnproven()
+  if (whole === undefined) throw new FettleError("STATE_NOT_FOUND", `there is no state in ${home.name}`)
+  const { rows, lines, targets } = withoutSealed(whole)
+  return { ...EMPTY, rows, open: lines.filter(({ open }) => open).map(asIntent), targets: new Map(targets) }
+}
+
+function asIntent({
+  outcome: _outcome,
+  endedAt: _endedAt,
+  error: _error,
+  open: _open,
+  ...intent
+}: Whole["lines"][number]) {
+  return intent
 }
 
 /** Reads an export into an empty state. */

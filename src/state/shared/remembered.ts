@@ -1,13 +1,10 @@
 import { FettleError } from "../../errors.ts"
-import type { Batch, EndedLine, NewIntent, NewRun, Result, Row, Run, Snapshot } from "../store.ts"
+import type { Batch, Counts, EndedLine, NewIntent, NewRun, Result, Row, Run, Snapshot, Whole } from "../store.ts"
 
 /** Runs kept for `fettle runs` and `fettle logs`: as many as in a file. */
 const RUNS_KEPT = 50
 
-/** A line of the journal as it is kept here. */
-interface Line extends EndedLine {
-  readonly open: boolean
-}
+type Line = Whole["lines"][number]
 
 /** One transaction, as it stands in an entry. */
 export type Operation =
@@ -17,20 +14,7 @@ export type Operation =
   /** All that is remembered, in parts: what came before the first of them is dropped. */
   | ({ readonly type: "base"; readonly first: boolean } & Part)
 
-interface Part {
-  readonly rows?: readonly Row[]
-  readonly lines?: readonly Line[]
-  readonly runs?: readonly Run[]
-  readonly targets?: readonly (readonly [string, string])[]
-  readonly secrets?: readonly (readonly [string, string])[]
-  readonly counts?: Counts
-}
-
-interface Counts {
-  readonly seq: number
-  readonly run: number
-  readonly edits: number
-}
+type Part = Partial<Omit<Whole, "keyId">>
 
 /** All that the entries of a state come to: tables as in a file, kept in memory. */
 export class Remembered {
@@ -76,6 +60,24 @@ export class Remembered {
     else if (operation.type === "end") this.#endRun(operation.run, operation.outcome, operation.endedAt)
     else if (operation.type === "commit") this.#commit(operation.run, operation.batch)
     else this.#take(operation)
+  }
+
+  static of(whole: Whole): Remembered {
+    const made = new Remembered()
+    made.apply({ type: "base", first: true, ...whole })
+    return made
+  }
+
+  whole(keyId: string): Whole {
+    return {
+      rows: this.snapshot(keyId).rows,
+      lines: [...this.#lines.values()].map(({ open, ...line }) => ({ ...line, ...intentOf({ ...line, open }), open })),
+      runs: [...this.#runs.values()],
+      targets: [...this.#targets].sort(([a], [b]) => compare(a, b)),
+      secrets: [...this.#secrets].sort(([a], [b]) => compare(a, b)),
+      counts: this.#counts,
+      keyId,
+    }
   }
 
   /** All of it as parts of at most about so many characters. */

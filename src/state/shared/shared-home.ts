@@ -3,6 +3,7 @@ import { FettleError } from "../../errors.ts"
 import { type DataKey, findKey, type KeyPlaces } from "../../secrets/key.ts"
 import type { Held, StateHome } from "../home.ts"
 import type { Holder } from "../lock.ts"
+import type { Whole } from "../store.ts"
 import { refuseAltered, sealed } from "./chain.ts"
 import { holderIn, patienceOf, takeLease } from "./lease.ts"
 import type { Head, Kept, Ledger } from "./ledger.ts"
@@ -65,9 +66,15 @@ export class SharedHome implements StateHome {
         load: async () => remembered.snapshot(kept.head.keyId),
         runs: async () => remembered.runs(),
         entries: async (run: number) => remembered.entries(run),
+        dump: async () => remembered.whole(kept.head.keyId),
       }
       return (await read(reader)) as T
     })
+  }
+
+  async readUnproven(): Promise<Whole | undefined> {
+    const kept = await this.#with((ledger) => this.#asked(() => ledger.read()))
+    return kept === undefined ? undefined : rememberedIn(kept).whole(kept.head.keyId)
   }
 
   async take(holder: Omit<Holder, "since">): Promise<Held> {
@@ -114,16 +121,14 @@ export class SharedHome implements StateHome {
 
   /** What is kept, once all of it is proven. */
   #checked(kept: Kept): { remembered: Remembered; key: DataKey } {
-    const { head, entries } = kept
+    const { head } = kept
     if (!(head.format <= FORMAT))
       throw new FettleError("STATE_NEWER", `${this.name} has format ${head.format}; this Fettle knows ${FORMAT}`)
     const key = this.#keyOf(head)
     refuseAltered(key, this.#parts.place, kept, this.name)
     this.#witness.refuseOlder(kept)
     if (head.movedTo !== undefined) throw new FettleError("STATE_MOVED", `${this.name} was moved to ${head.movedTo}`)
-    const remembered = new Remembered()
-    for (const entry of entries) remembered.apply(operationIn(entry))
-    return { remembered, key }
+    return { remembered: rememberedIn(kept), key }
   }
 
   #keyOf({ keyId }: Head): DataKey {
@@ -163,4 +168,10 @@ export class SharedHome implements StateHome {
       await ledger.close()
     }
   }
+}
+
+function rememberedIn({ entries }: Kept): Remembered {
+  const remembered = new Remembered()
+  for (const entry of entries) remembered.apply(operationIn(entry))
+  return remembered
 }

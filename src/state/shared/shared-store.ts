@@ -1,9 +1,9 @@
 import type { DataKey } from "../../secrets/key.ts"
-import type { Batch, EndedLine, NewRun, Run, Snapshot, Store } from "../store.ts"
+import type { Batch, EndedLine, NewRun, Run, Snapshot, Store, Whole } from "../store.ts"
 import { linkOf, sealed } from "./chain.ts"
 import { Lease, now, patienceOf } from "./lease.ts"
 import type { Entry, Head, Ledger } from "./ledger.ts"
-import type { Operation, Remembered } from "./remembered.ts"
+import { type Operation, Remembered } from "./remembered.ts"
 import { retrying } from "./retry.ts"
 
 /** Characters of one entry that a whole state is written in. */
@@ -25,7 +25,7 @@ interface Opened {
 export class SharedStore implements Store {
   readonly lease: Lease
   readonly #ledger: Ledger
-  readonly #key: DataKey
+  #key: DataKey
   readonly #remembered: Remembered
   readonly #fence: number
   readonly #patienceMs: number
@@ -74,20 +74,31 @@ export class SharedStore implements Store {
     return this.#remembered.entries(run)
   }
 
+  async dump(): Promise<Whole> {
+    return this.#remembered.whole(this.#head.keyId)
+  }
+
+  async replace(whole: Whole, key: DataKey): Promise<void> {
+    await this.#fold(Remembered.of(whole), { keyId: key.id }, key)
+    this.#key = key
+  }
+
+  async leave(movedTo: string): Promise<void> {
+    await this.#write([], { movedTo })
+  }
+
   /** Writes all that is remembered anew where what led to it has become more than that. */
   async foldWhereLong(entries: readonly Entry[]): Promise<void> {
     const folded = entries.filter(({ body }) => isBase(body))
     const [all, base] = [entries, folded].map((some) => some.reduce((sum, { body }) => sum + body.length, 0))
-    if ((all as number) - (base as number) > Math.max(FOLD_CHARACTERS, base as number)) await this.fold()
+    if ((all as number) - (base as number) > Math.max(FOLD_CHARACTERS, base as number))
+      await this.#fold(this.#remembered)
   }
 
-  /** Writes all that is remembered in entries of its own, and drops those before. @param change what the new head says besides */
-  async fold(change: Partial<Pick<Head, "keyId" | "movedTo">> = {}, key: DataKey = this.#key): Promise<void> {
-    await this.#write(
-      [...this.#remembered.parts(PART_CHARACTERS)],
-      { ...change, base: this.#head.serial + 1, baseLink: this.#head.link },
-      key,
-    )
+  /** Writes all of it in entries of its own, and drops those before. */
+  #fold(all: Remembered, change: Partial<Pick<Head, "keyId">> = {}, key: DataKey = this.#key): Promise<void> {
+    const { serial, link } = this.#head
+    return this.#write([...all.parts(PART_CHARACTERS)], { ...change, base: serial + 1, baseLink: link }, key)
   }
 
   /** The lock is let go, and the ledger stays open for who reads it. */
