@@ -4,8 +4,7 @@ import { fileURLToPath } from "node:url"
 import { program, resource, text } from "../src/index.ts"
 import { localSetup } from "../src/run/local.ts"
 import { applyProgram } from "../src/run/run.ts"
-import { openStore } from "../src/state/sqlite.ts"
-import type { Batch } from "../src/state/store.ts"
+import type { Batch, Store } from "../src/state/store.ts"
 import type { Bench } from "./context.ts"
 import { line } from "./fixtures/many/far-side.ts"
 import { cli, many, median, run, type Usage, withFolder } from "./measure.ts"
@@ -74,8 +73,7 @@ async function transactionsOf(folder: string): Promise<readonly (readonly [numbe
     }
   })
   const setup = localSetup(declared, { folder, env: { HOME: folder } })
-  const counting = (file: string): ReturnType<typeof openStore> => {
-    const store = openStore(file)
+  const counting = (store: Store): Store => {
     const commit = store.commit.bind(store)
     store.commit = (at: number, batch: Batch) => {
       counted.push([batch.intents?.length ?? 0, batch.results?.length ?? 0])
@@ -83,7 +81,7 @@ async function transactionsOf(folder: string): Promise<readonly (readonly [numbe
     }
     return store
   }
-  const { error } = await applyProgram({ ...setup, openStore: counting }, {}, async () => true)
+  const { error } = await applyProgram({ ...setup, wrapStore: counting }, {}, async () => true)
   if (error !== undefined) throw error
   const total = counted.reduce((sum, [, results]) => sum + results, 0)
   if (total !== COUNT) throw new Error(`${total} results for ${COUNT} resources`)

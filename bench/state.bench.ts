@@ -14,8 +14,8 @@ const ROUNDS = 5
 /** What one change (an intent, then its result and the row) writes into a store of 100,000 rows, beside one of 1,000. */
 export default async function bench({ row, interleave }: Bench): Promise<void> {
   await withFolder("state", async (folder) => {
-    const small = filled(join(folder, "small.db"), SMALL)
-    const large = filled(join(folder, "large.db"), LARGE)
+    const small = await filled(join(folder, "small.db"), SMALL)
+    const large = await filled(join(folder, "large.db"), LARGE)
     const otherName = "1,000 rows"
     const logged = await interleave(ROUNDS, {
       ours: () => loggedPerChange(large, LARGE),
@@ -29,7 +29,7 @@ export default async function bench({ row, interleave }: Bench): Promise<void> {
     })
     row({ name: "one change at 100,000 rows, two syncs", unit: "ms", ...times, otherName })
     if (process.platform === "linux") {
-      const all = { ours: writtenPerChange(large, LARGE), other: writtenPerChange(small, SMALL) }
+      const all = { ours: await writtenPerChange(large, LARGE), other: await writtenPerChange(small, SMALL) }
       row({ name: "the same with checkpoints, 2,000 changes", unit: "bytes", ...all, otherName })
     }
   })
@@ -41,58 +41,58 @@ interface Filled {
   changed: number
 }
 
-function filled(file: string, count: number): Filled {
+async function filled(file: string, count: number): Promise<Filled> {
   const store = openStore(file)
-  store.commit(begin(store), { rows: Array.from({ length: count }, (_, at) => thing(`n${at}`)) })
-  store.close()
+  await store.commit(await begin(store), { rows: Array.from({ length: count }, (_, at) => thing(`n${at}`)) })
+  await store.close()
   return { file, changed: 0 }
 }
 
-function loggedPerChange(filled: Filled, count: number): number {
-  return opened(filled, (store, run) => {
+function loggedPerChange(filled: Filled, count: number): Promise<number> {
+  return opened(filled, async (store, run) => {
     const before = statSync(`${filled.file}-wal`).size
-    change(store, run, filled, count, CHANGES)
+    await change(store, run, filled, count, CHANGES)
     return (statSync(`${filled.file}-wal`).size - before) / CHANGES
   })
 }
 
-function changeMs(filled: Filled, count: number): number {
-  return opened(filled, (store, run) => {
+function changeMs(filled: Filled, count: number): Promise<number> {
+  return opened(filled, async (store, run) => {
     const begun = performance.now()
-    change(store, run, filled, count, CHANGES)
+    await change(store, run, filled, count, CHANGES)
     return (performance.now() - begun) / CHANGES
   })
 }
 
 /** All bytes that this process hands to the kernel, the copying of the log into the file included. */
-function writtenPerChange(filled: Filled, count: number): number {
+function writtenPerChange(filled: Filled, count: number): Promise<number> {
   const changes = 10 * CHANGES
   const written = (): number => Number(/^wchar: (\d+)$/m.exec(readFileSync("/proc/self/io", "utf8"))?.[1])
-  return opened(filled, (store, run) => {
+  return opened(filled, async (store, run) => {
     const before = written()
-    change(store, run, filled, count, changes)
+    await change(store, run, filled, count, changes)
     return (written() - before) / changes
   })
 }
 
-function opened(filled: Filled, work: (store: Store, run: number) => number): number {
+async function opened(filled: Filled, work: (store: Store, run: number) => Promise<number>): Promise<number> {
   const store = openStore(filled.file)
   try {
-    return work(store, begin(store))
+    return await work(store, await begin(store))
   } finally {
-    store.close()
+    await store.close()
   }
 }
 
-const begin = (store: Store): number =>
+const begin = (store: Store): Promise<number> =>
   store.beginRun({ id: "r", command: "apply", who: "bench", startedAt: 1, keyId: undefined })
 
-function change(store: Store, run: number, filled: Filled, count: number, changes: number): void {
+async function change(store: Store, run: number, filled: Filled, count: number, changes: number): Promise<void> {
   for (const last = filled.changed + changes; filled.changed < last; filled.changed += 1) {
     const name = `n${(filled.changed * 7_919) % count}` // a prime: spread over the store
-    const [seq] = store.commit(run, { intents: [intent(name)] })
+    const [seq] = await store.commit(run, { intents: [intent(name)] })
     const result = { seq: seq as number, outcome: "done", endedAt: 2, closes: true } as const
-    store.commit(run, { results: [result], rows: [thing(name)] })
+    await store.commit(run, { results: [result], rows: [thing(name)] })
   }
 }
 

@@ -21,7 +21,17 @@ const STARTED = [
 ]
 
 /** What children of the tests and the docs' generator drive, as it is published. */
-const DRIVEN = ["errors", "run/local", "run/run", "run/state-edit", "run/state-settle", "state/lock", "state/sqlite"]
+const DRIVEN = [
+  "errors",
+  "run/local",
+  "run/run",
+  "run/state-edit",
+  "run/state-settle",
+  "state/file-home",
+  "state/lock",
+  "state/shared/open-shared",
+  "state/sqlite",
+]
 
 /**
  * Libraries that stay outside: a user installs them when they are needed, or only a few kinds do and load them then.

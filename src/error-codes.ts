@@ -365,6 +365,31 @@ export const catalogue = {
     means: "The data key is not the one this state was sealed with.",
     next: "set FETTLE_STATE_KEY to the right key",
   },
+  STATE_UNREACHABLE: {
+    means: "The store that a team shares does not answer, or lets nobody in. What is not in its journal was not begun.",
+    next: "mend the way to it, then apply again: open intents are settled first",
+  },
+  STATE_LOCK_LOST: {
+    means:
+      "This run was cut off from the shared store for so long that another one took the lock. It has written nothing since, and ends.",
+    next: "wait for the other run to end, then apply again",
+  },
+  STATE_ALTERED: {
+    means: "What a shared store holds is not what Fettle wrote there: somebody or something changed it.",
+    next: "look who may write there; restore the store from a copy, and compare it with fettle plan",
+  },
+  STATE_ROLLED_BACK: {
+    means: "A shared store holds an older state than this machine has seen there, or another one, or none.",
+    next: "find out who put it back; where that is meant, remove the file that is named",
+  },
+  STATE_MOVED: {
+    means: "State lives in another store by now; here it is only kept as it was when it was moved.",
+    next: "give the other store with --store, FETTLE_STORE or `store` of the program",
+  },
+  STORE_INVALID: {
+    means: "The text does not say where a store is.",
+    next: "postgres://user@host/database, s3://bucket/prefix?region=NAME, or file:FOLDER",
+  },
   STATE_NOT_FOUND: { means: "State has no such row or output.", next: "fettle state list" },
   STATE_TAKEN: {
     means: "State already has something at that address.",

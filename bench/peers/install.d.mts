@@ -40,3 +40,6 @@ export function pyinfra(): InVenv
 
 /** @throws Error that says what to install */
 export function salt(): InVenv
+
+/** @throws Error that says what to install */
+export function moto(): InVenv

@@ -18,6 +18,7 @@ const COLLECTIONS = "12.3.0"
 const KEPT = ["ansible/posix", "community/general"]
 const PYINFRA = "3.10.0"
 const SALT = "3008.4"
+const MOTO = "5.2.5"
 const cache = fileURLToPath(new URL(".cache/", import.meta.url))
 
 /** What peers must not do while they are measured or installed: call home. */
@@ -133,6 +134,11 @@ export function pyinfra() {
 
 export function salt() {
   return { name: `salt-ssh ${SALT}`, folder: venv(`salt-${SALT}`, [`salt==${SALT}`]) }
+}
+
+/** An S3 that heeds conditional writes, for tests: moto, from PyPI. */
+export function moto() {
+  return { name: `moto ${MOTO}`, folder: venv(`moto-${MOTO}`, [`moto[s3]==${MOTO}`, "flask", "flask-cors"]) }
 }
 
 /** A Python environment of its own with these packages. */

@@ -31,7 +31,7 @@ const mayImport = {
   survey: [...ground, "provider.ts", "events", "connect", "providers/host/diff.ts", "providers/docker"],
   events: [...ground, "provider.ts", "secrets"],
   policies: [...ground, "events"],
-  state: [...ground, "program/output.ts", "provider.ts", "secrets", "events"],
+  state: [...ground, "program/output.ts", "provider.ts", "secrets", "events", "connect"],
   connect: [...contract, "events"],
   // Other tools' files as declarations.
   compose: [...contract, "connect", "program", "providers/docker"],

@@ -8,13 +8,14 @@ interface Entry {
 }
 
 /**
- * The journal of one run. What is written in the same turn of the event loop goes into one synced transaction;
+ * The journal of one run. What is written in the same turn of the event loop, or while the transaction before it is on its way, goes into one synced transaction;
  * a promise resolves only when its lines are on the disk. After a failed sync nothing more is written: the run is over.
  */
 export class Journal {
   readonly #store: Pick<Store, "commit">
   readonly #run: number
   #entries: Entry[] = []
+  #isWriting = false
   #failure: unknown
 
   constructor(store: Pick<Store, "commit">, run: number) {
@@ -40,16 +41,24 @@ export class Journal {
   write(batch: Batch): Promise<readonly number[]> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
     return new Promise((resolve, reject) => {
-      if (this.#entries.length === 0) setImmediate(() => this.#flush())
+      if (this.#entries.length === 0 && !this.#isWriting) setImmediate(() => void this.#flush())
       this.#entries.push({ batch, resolve, reject })
     })
   }
 
-  #flush(): void {
+  /** What comes while a far store still writes goes into the next transaction. */
+  async #flush(): Promise<void> {
+    this.#isWriting = true
+    while (this.#entries.length > 0) await this.#writeNow()
+    this.#isWriting = false
+  }
+
+  async #writeNow(): Promise<void> {
     const entries = this.#entries
     this.#entries = []
     try {
-      const seqs = this.#store.commit(this.#run, joined(entries.map((each) => each.batch)))
+      if (this.#failure !== undefined) throw this.#failure
+      const seqs = await this.#store.commit(this.#run, joined(entries.map((each) => each.batch)))
       let at = 0
       for (const { batch, resolve } of entries) {
         const own = batch.intents?.length ?? 0

@@ -6,6 +6,7 @@ import type { Surroundings } from "./surroundings.ts"
 export interface Options {
   readonly file?: string
   readonly state?: string
+  readonly store?: string
   readonly stage?: string
   readonly param?: readonly string[]
   readonly color: boolean
@@ -18,6 +19,7 @@ export interface Options {
   readonly markdown?: string
   readonly ci?: string
   readonly wall?: string
+  readonly program?: string
   readonly key?: string
   readonly check?: boolean
   readonly types?: boolean
@@ -55,6 +57,9 @@ export interface Options {
   readonly notMade?: boolean
   readonly reveal?: boolean
   readonly format?: string
+  readonly from?: string
+  readonly to?: string
+  readonly withoutKey?: boolean
   readonly junit?: string
 }
 

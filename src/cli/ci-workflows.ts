@@ -5,9 +5,13 @@ export interface Workflow {
 }
 
 /** The CI systems that a workflow is written for. */
-export const workflows: Readonly<Record<string, (version: string) => Workflow>> = {
-  github: (version) => ({ file: ".github/workflows/fettle.yml", text: GITHUB.replace("VERSION", version) }),
-  gitlab: (version) => ({ file: ".gitlab-ci.yml", text: GITLAB.replace("VERSION", version) }),
+export const workflows: Readonly<Record<string, (version: string, program: string) => Workflow>> = {
+  github: (version, program) => ({ file: ".github/workflows/fettle.yml", text: filled(GITHUB, version, program) }),
+  gitlab: (version, program) => ({ file: ".gitlab-ci.yml", text: filled(GITLAB, version, program) }),
+}
+
+function filled(text: string, version: string, program: string): string {
+  return text.replace("VERSION", version).replace("PROGRAM", program)
 }
 
 /**
@@ -16,7 +20,8 @@ export const workflows: Readonly<Record<string, (version: string) => Workflow>> 
  */
 const GITHUB = `# Pull requests: what they would change, as a comment, without credentials. Main: planned, approved by the reviewers of the
 # environment "production", applied exactly as planned. By night: what drifted.
-# To do once: the environment with its reviewers, the secret FETTLE_STATE_KEY, and how to log in (see "log in" below).
+# To do once: the environment with its reviewers; the secrets FETTLE_STORE (postgres://… or s3://…, where all runs find the state)
+# and FETTLE_STATE_KEY (openssl rand -base64 32); and how to log in (see "log in" below).
 name: fettle
 on:
   pull_request_target: # this file and Fettle come from the main branch; of the pull request only files are read
@@ -46,7 +51,10 @@ jobs:
           npm install --global "$FETTLE"
           cd proposed && npm ci --ignore-scripts
       - name: propose
-        run: fettle plan --untrusted --file proposed --markdown plan.md
+        run: fettle plan --untrusted --file proposed --program PROGRAM --markdown plan.md
+        env: # for Fettle itself, to read state; the program has an empty environment
+          FETTLE_STORE: "\${{ secrets.FETTLE_STORE }}"
+          FETTLE_STATE_KEY: "\${{ secrets.FETTLE_STATE_KEY }}"
       - name: comment
         env: { GH_TOKEN: "\${{ github.token }}", NUMBER: "\${{ github.event.number }}" }
         run: |
@@ -68,7 +76,9 @@ jobs:
       # - uses: aws-actions/configure-aws-credentials@v4
       #   with: { role-to-assume: "\${{ vars.PLAN_ROLE }}", aws-region: eu-central-1 }
       - name: plan
-        env: { FETTLE_STATE_KEY: "\${{ secrets.FETTLE_STATE_KEY }}" }
+        env:
+          FETTLE_STORE: "\${{ secrets.FETTLE_STORE }}"
+          FETTLE_STATE_KEY: "\${{ secrets.FETTLE_STATE_KEY }}"
         run: |
           npx fettle plan --out plan.json --markdown plan.md
           cat plan.md >> "$GITHUB_STEP_SUMMARY"
@@ -91,7 +101,9 @@ jobs:
         with: { name: plan }
       # log in: with a role that may change things, which only this environment can assume
       - name: apply
-        env: { FETTLE_STATE_KEY: "\${{ secrets.FETTLE_STATE_KEY }}" }
+        env:
+          FETTLE_STORE: "\${{ secrets.FETTLE_STORE }}"
+          FETTLE_STATE_KEY: "\${{ secrets.FETTLE_STATE_KEY }}"
         run: npx fettle apply plan.json
 
   drift:
@@ -107,14 +119,17 @@ jobs:
         run: npm ci
       # log in: with the role that may only read
       - name: drift
-        env: { FETTLE_STATE_KEY: "\${{ secrets.FETTLE_STATE_KEY }}" }
+        env:
+          FETTLE_STORE: "\${{ secrets.FETTLE_STORE }}"
+          FETTLE_STATE_KEY: "\${{ secrets.FETTLE_STATE_KEY }}"
         run: npx fettle plan --check
 `
 
 /** Merge requests of forks run in the fork, without the project's variables: nothing here gives them any. */
 const GITLAB = `# Merge requests: what they would change, without credentials. Main: planned, started by hand by who may deploy to "production",
 # applied exactly as planned. By schedule: what drifted.
-# To do once: the protected environment "production", the protected variable FETTLE_STATE_KEY, a schedule, and how to log in.
+# To do once: the protected environment "production"; the protected variables FETTLE_STORE (postgres://… or s3://…, where all runs find
+# the state) and FETTLE_STATE_KEY (openssl rand -base64 32); a schedule; and how to log in.
 default:
   image: node:24-bookworm
 

@@ -18,7 +18,7 @@ import type { Loaded } from "./load.ts"
 import { writePlan } from "./plan-file.ts"
 import { say } from "./print.ts"
 import { reporterFor } from "./reporter.ts"
-import { setupOf, stateFolderOf } from "./setup.ts"
+import { setupOf, stateFolderOf, storeOf } from "./setup.ts"
 import { listenForStop } from "./stop.ts"
 import { checkTypes } from "./types-check.ts"
 
@@ -72,8 +72,10 @@ async function withPlanFile<T>(
  * @throws FettleError what kept it from beginning
  */
 export async function detachPlan(call: Call, loaded: Loaded, file: string, show: Subscriber): Promise<number> {
+  const address = storeOf(call)
+  const store = address === undefined ? {} : { FETTLE_STORE: address } // not a word of a command, which everybody may read
   const words = [...process.execArgv, MAIN, "apply", file, ...wordsOf(call, loaded)]
-  const child = startDetached(process.execPath, words, call.around.cwd)
+  const child = startDetached(process.execPath, words, call.around.cwd, { ...call.around.env, ...store })
   const begun = await beginning(child, show)
   if (!("runId" in begun)) return begun.exitCode
   letGo(child)

@@ -57,6 +57,7 @@ export const everyDay: readonly Entry[] = [
       ["--check", "exit with 2 where changes are pending"],
       ["--markdown <file>", "write the plan as Markdown, for a comment on a pull request"],
       ["--untrusted", "run the program behind a wall, without credentials: compare with what state remembers"],
+      ["--program <name>", "with --untrusted: whose state it is compared with; a shared store asks for it"],
       ["--timeout <duration>", "with --untrusted: how long the program may take (default 60s)"],
       ["--wall <name>", "with --untrusted: bubblewrap (default), or node, which does not cut the network off"],
       ...PLANNING,
@@ -243,8 +244,24 @@ export const stateCommands: readonly Entry[] = [
     load: async () => (await import("./commands/state.ts")).forget,
   },
   {
+    usage: "migrate",
+    about: "move state into another, empty store, and mark where it was",
+    options: [
+      ["--from <address>", "where it is (default: as every command finds it)"],
+      ["--to <address>", "where it goes: postgres://…, s3://… or file:FOLDER"],
+    ],
+    load: async () => (await import("./commands/state-place.ts")).migrate,
+  },
+  {
+    usage: "rotate-key",
+    about: "seal state with another data key",
+    options: [["--to <file>", "the file of the new key; made where there is none"]],
+    load: async () => (await import("./commands/state-place.ts")).rotate,
+  },
+  {
     usage: "export",
     about: "write all of state to standard output; secrets stay sealed",
+    options: [["--without-key", "of a state whose key is lost: unproven, and without what was sealed"]],
     load: async () => (await import("./commands/state.ts")).exportAll,
   },
   {

@@ -148,6 +148,7 @@ function addShared(line: Line): void {
     .option("--stage <name>", "the stage (default dev)")
     .addOption(optionOf("--param <name=value...>", "a parameter of the program"))
     .option("--state <folder>", "where state lies (default .fettle beside the program)")
+    .option("--store <address>", "the store that a team shares: postgres://… or s3://… (default FETTLE_STORE)")
     .option("--json", "print events as JSON lines")
     .option("--quiet", "print only what is wrong")
     .option("--verbose", "print more")

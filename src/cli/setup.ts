@@ -11,6 +11,17 @@ export function stateFolderOf(call: Call, folder: string): string {
   return call.options.state === undefined ? join(folder, ".fettle") : resolve(call.around.cwd, call.options.state)
 }
 
+/** Where state lives in the place of that folder, as given or as the environment says. */
+export function storeOf(call: Call): string | undefined {
+  const { options, around } = call
+  return addressOf(call, options.store || around.env.FETTLE_STORE || undefined)
+}
+
+/** An address as it is given on the command line: folders are seen from there. */
+export function addressOf({ around }: Call, address: string | undefined): string | undefined {
+  return address?.startsWith("file:") ? `file:${resolve(around.cwd, address.slice("file:".length))}` : address
+}
+
 /** What a command adds to the setup of its run. */
 type Parts = Pick<RunSetup, "subscribers" | "signal" | "crash" | "stage" | "params"> & {
   readonly stopping: AbortSignal
@@ -27,6 +38,7 @@ export function setupOf(call: Call, loaded: Loaded, { pause, ...parts }: Parts):
     stage: options.stage,
     params: paramsOf(options),
     stateFolder: stateFolderOf(call, loaded.folder),
+    store: storeOf(call),
     command: call.command,
     who: around.who,
     host: around.host,

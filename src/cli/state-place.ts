@@ -3,11 +3,13 @@ import { dirname, join } from "node:path"
 import { asFettleError, FettleError } from "../errors.ts"
 import { DEFAULT_STAGE } from "../program/program.ts"
 import { escapeText } from "../report/escape.ts"
-import { stateFile } from "../run/context.ts"
+import { homeOf } from "../run/home.ts"
 import type { StatePlace } from "../run/state-edit.ts"
+import { fileHome } from "../state/file-home.ts"
+import type { StateHome } from "../state/home.ts"
 import type { Call } from "./call.ts"
 import { findFile, type Loaded, loadProgram } from "./load.ts"
-import { stateFolderOf } from "./setup.ts"
+import { stateFolderOf, storeOf } from "./setup.ts"
 
 /** Whose state a command is about. */
 export interface Found extends StatePlace {
@@ -29,25 +31,44 @@ export async function findState(call: Call): Promise<Found> {
   try {
     const loaded = await loadProgram(call)
     const folder = stateFolderOf(call, loaded.folder)
-    const file = stateFile({ program: loaded.program, stage, stateFolder: folder })
-    refuseUnknown(loaded, stage, file)
-    return { file, holder, program: loaded.program.name, stage, folder, loaded }
+    const { key, env } = around
+    const secrets = { env: (name: string) => env[name], run: noCommand }
+    const home = await homeOf({
+      program: loaded.program,
+      stage,
+      stateFolder: folder,
+      store: storeOf(call),
+      key,
+      secrets,
+    })
+    await refuseUnknown(loaded, stage, home)
+    return { home, holder, program: loaded.program.name, stage, folder, loaded }
   } catch (thrown) {
     const folder = stateFolderOf(call, programFolder(call))
     const program = onlyProgram(folder, stage)
-    if (program === undefined || (thrown instanceof FettleError && thrown.code === "STAGE_UNKNOWN")) throw thrown
+    if (
+      program === undefined ||
+      storeOf(call) !== undefined ||
+      (thrown instanceof FettleError && thrown.code === "STAGE_UNKNOWN")
+    )
+      throw thrown
     const { code, fact } = asFettleError(thrown, "PROGRAM_THREW")
     const why = escapeText(`${code}: ${fact.split("\n")[0]}`)
     process.stderr.write(
       `! The program cannot be loaded (${why}); going on with the state of ${escapeText(program)}.\n`,
     )
-    return { file: join(folder, `${program}.${stage}.db`), holder, program, stage, folder, loaded: undefined }
+    return { home: fileHome(join(folder, `${program}.${stage}.db`)), holder, program, stage, folder, loaded: undefined }
   }
 }
 
+/** Where state lives is said without running anything. */
+function noCommand(): never {
+  throw new FettleError("INTERNAL", "a store was to be found by a command")
+}
+
 /** A stage that was taken out of the program may still have state. */
-function refuseUnknown({ program }: Loaded, stage: string, file: string): void {
-  if (stage === DEFAULT_STAGE || Object.hasOwn(program.stages, stage) || existsSync(file)) return
+async function refuseUnknown({ program }: Loaded, stage: string, home: StateHome): Promise<void> {
+  if (stage === DEFAULT_STAGE || Object.hasOwn(program.stages, stage) || (await home.exists())) return
   throw new FettleError(
     "STAGE_UNKNOWN",
     `${program.name} has no stage ${JSON.stringify(stage)}, and there is no state of one`,

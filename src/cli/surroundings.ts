@@ -1,6 +1,6 @@
 import { homedir, hostname, userInfo } from "node:os"
 import { join } from "node:path"
-import type { KeyPlaces } from "../secrets/key.ts"
+import { type KeyPlaces, keyPlaces } from "../secrets/key.ts"
 
 /** What the command line finds around it. Nothing else in Fettle reads the environment or looks at the terminal. */
 export interface Surroundings {
@@ -43,7 +43,7 @@ export function surroundings(): Surroundings {
     who: whoStarts(env),
     host: hostname(),
     pid: process.pid,
-    key: { given: env.FETTLE_STATE_KEY, file: join(configuration(env), "fettle", "state.key") },
+    key: keyPlaces(env, join(configuration(env), "fettle", "state.key")),
     color: hasColor(env, isTTY),
     columns: () => (isTTY ? stdout.columns : Number(env.COLUMNS)) || (isTTY ? NARROW : WIDE),
     isTTY,

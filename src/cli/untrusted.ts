@@ -12,15 +12,16 @@ import { EventStream } from "../events/events.ts"
 import type { Plan } from "../events/plan.ts"
 import { type Duration, durationMs } from "../policies/duration.ts"
 import { checkName } from "../program/address.ts"
-import { DEFAULT_STAGE } from "../program/program.ts"
-import { EXIT } from "../run/context.ts"
-import { readStore } from "../state/read-store.ts"
+import { EXIT, stateFile } from "../run/context.ts"
+import { homeAt } from "../run/home.ts"
+import { fileHome } from "../state/file-home.ts"
+import type { StateHome } from "../state/home.ts"
 import { EMPTY } from "../state/store.ts"
 import { type Call, paramsOf, planOptionsOf } from "./call.ts"
 import { findFile } from "./load.ts"
 import { writeMarkdown } from "./plan-markdown-file.ts"
 import { reporterFor } from "./reporter.ts"
-import { stateFolderOf } from "./setup.ts"
+import { stateFolderOf, storeOf } from "./setup.ts"
 import { answerIn, askedState, planOf } from "./untrusted-words.ts"
 
 const UNTRUSTED =
@@ -131,11 +132,33 @@ async function converse(call: Call, file: string, child: Sandboxed): Promise<Pla
   const named = await answerOf(answers, child)
   if (!("program" in named)) throw unexpected("it did not say what it is")
   checkName(named.program, "program")
-  const state = join(stateFolderOf(call, dirname(file)), `${named.program}.${stage ?? DEFAULT_STAGE}.db`)
-  child.stdin.write(`${JSON.stringify(askedState(readStore(state, (store) => store.load()) ?? EMPTY))}\n`)
+  const state = await (await homeFor(call, file, named.program)).read((store) => store.load())
+  child.stdin.write(`${JSON.stringify(askedState(state ?? EMPTY))}\n`)
   const answer = await answerOf(answers, child)
   if (!("plan" in answer)) throw unexpected("it gave no plan")
   return planOf(answer.plan, options)
+}
+
+/**
+ * Where the state lies that it is compared with. In a store of several programs, it must not choose whose that is.
+ * @throws FettleError `USAGE`
+ */
+async function homeFor(call: Call, file: string, name: string): Promise<StateHome> {
+  const { options, around } = call
+  const address = storeOf(call)
+  const env = (each: string): string | undefined => around.env[each]
+  const secrets = { env, run: () => Promise.reject(new FettleError("INTERNAL", "no secret is opened here")) }
+  const { program: expected = address === undefined ? name : undefined, stage } = options
+  const setup = { program: { name }, stage, stateFolder: stateFolderOf(call, dirname(file)), key: around.key, secrets }
+  if (name !== expected)
+    throw new FettleError(
+      "USAGE",
+      expected === undefined
+        ? "a store may hold the state of other programs, which this one must not see"
+        : `it says that it is the program ${name}, and not ${expected}`,
+      { next: "say with --program whose state it is compared with" },
+    )
+  return address === undefined ? fileHome(stateFile(setup)) : homeAt(address, setup)
 }
 
 /** @throws FettleError what the program was refused for, or `UNTRUSTED_FAILED` */

@@ -41,12 +41,15 @@ export class DatabaseError extends Error {
   readonly means: Means
   /** In its own words, which may hold anything. */
   readonly said: string | undefined
+  /** SQLSTATE, of those that have it. */
+  readonly state: string | undefined
 
-  constructor(means: Means, fact: string, said?: string) {
+  constructor(means: Means, fact: string, said?: string, state?: string) {
     super(fact)
     this.name = "DatabaseError"
     this.means = means
     this.said = said
+    this.state = state
   }
 }
 

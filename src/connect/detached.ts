@@ -5,8 +5,13 @@ import type { Readable } from "node:stream"
 export type Detached = ChildProcessByStdio<null, Readable, Readable>
 
 /** Starts a command in a session of its own: neither Ctrl-C nor a terminal that is closed reaches it. */
-export function startDetached(file: string, args: readonly string[], cwd: string): Detached {
-  return spawn(file, args, { cwd, detached: true, stdio: ["ignore", "pipe", "pipe"] })
+export function startDetached(
+  file: string,
+  args: readonly string[],
+  cwd: string,
+  env: Readonly<Record<string, string | undefined>>,
+): Detached {
+  return spawn(file, args, { cwd, env, detached: true, stdio: ["ignore", "pipe", "pipe"] })
 }
 
 /** Leaves it to itself: nothing of it keeps this process from ending. */

@@ -26,6 +26,7 @@ export async function openPostgres(
   login: DatabaseLogin,
   dialled: Duplex,
   signal: AbortSignal,
+  bytesMax: number = ANSWER_BYTES_MAX,
 ): Promise<DatabaseSession> {
   const pg = await clientOf("pg", load)
   const close = (): void => void dialled.destroy()
@@ -35,7 +36,7 @@ export async function openPostgres(
   try {
     const stream = login.tls === undefined ? dialled : await secured(dialled, login.tls)
     const wire = new Wire(stream, {
-      bytesMax: ANSWER_BYTES_MAX,
+      bytesMax,
       begins: ([byte]) => "RENv".includes(String.fromCharCode(byte ?? 0)),
       host: login.tls?.serverName ?? "",
     })
@@ -241,7 +242,7 @@ function errorOf(thrown: unknown, login?: DatabaseLogin): Error {
         words,
       )
     const means = MEANS[code] ?? (code.startsWith("42") ? "wrong" : "no")
-    return new DatabaseError(means, means === "wrong" ? "the statement is wrong" : "it says", words)
+    return new DatabaseError(means, means === "wrong" ? "the statement is wrong" : "it says", words, code)
   }
   if (/^SASL|password must be a/.test(words) && !login?.password)
     return new DatabaseError("wrong", "it asks for a password, and the settings have none")

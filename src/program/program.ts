@@ -21,6 +21,11 @@ export interface ProgramOptions<P extends Params> {
   readonly stages?: Readonly<Record<string, Partial<P>>>
   /** Kinds that state may hold although no declaration uses them any more. */
   readonly providers?: readonly AnyProvider[]
+  /**
+   * Where the team's state lives: "postgres://fettle@db.internal/fettle", "s3://bucket/prefix?region=eu-central-1", for all stages or by
+   * stage; a password stands in the environment. Default: a file beside the program.
+   */
+  readonly store?: string | Readonly<Record<string, string>>
   /** Who is told how an apply ended: notify({ webhook: "https://…" }), notify({ command: ["page", "me"], on: "always" }). */
   readonly notify?: readonly NotifyRule[]
   /** Stages whose plans others must say yes to: `{ prod: { from: "approvers", count: 2 } }`. */

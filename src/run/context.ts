@@ -32,8 +32,10 @@ export interface RunSetup {
   readonly secrets: SecretAccess
   readonly key: KeyPlaces
   readonly tools: LocalTools
-  /** Opens the state of a stage for writing. Default: SQLite. */
-  readonly openStore?: ((file: string) => Store) | undefined
+  /** Where state lives in the place of `stateFolder`: postgres://…, s3://… or file:FOLDER. Default: as the program says. */
+  readonly store?: string | undefined
+  /** What the store of a run passes through before anything is written to it. */
+  readonly wrapStore?: ((store: Store) => Store) | undefined
   /** True where only state is looked at: no connection and no secret is opened. */
   readonly remembers?: boolean
   /** Hash of the files that the program was loaded from; a saved plan is bound to it. */
@@ -72,7 +74,9 @@ const PARALLEL = 100
 const UNCONNECTED_WAVE = 100
 
 /** The state file of a stage. */
-export function stateFile(setup: Pick<RunSetup, "program" | "stage" | "stateFolder">): string {
+export function stateFile(
+  setup: Pick<RunSetup, "stage" | "stateFolder"> & { readonly program: Pick<Program, "name"> },
+): string {
   return join(setup.stateFolder, `${setup.program.name}.${setup.stage ?? DEFAULT_STAGE}.db`)
 }
 
@@ -94,6 +98,8 @@ export class RunContext {
     this.snapshot = snapshot
     this.events = new EventStream(randomUUID(), redact)
     for (const subscriber of setup.subscribers ?? []) this.events.subscribe(subscriber)
+    for (const [at, value] of storePasswords(setup).entries())
+      hide(redactor, `password ${at} of the store`, value, { weak: true, whole: false })
     const random = { get: (name: string) => this.snapshot.secrets.get(name) }
     const box = new SecretBox({
       access: setup.secrets,
@@ -110,6 +116,17 @@ export class RunContext {
   get params(): Params {
     return paramsFor(this.setup.program, this.stage, this.setup.params)
   }
+}
+
+/** Shorter ones cannot be hidden without cutting ordinary words. */
+const HIDDEN_CHARACTERS = 8
+
+/** What lets somebody into the store: it is told nowhere. */
+function storePasswords({ store, secrets: { env } }: RunSetup): readonly string[] {
+  const inAddress = /^[^/]*:\/\/[^/?#@:]*:([^/?#@]*)@/.exec(store ?? "")?.[1]
+  const given = ["PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"].map(env)
+  const all = [inAddress === undefined ? undefined : decodeURIComponent(inAddress), ...given]
+  return all.filter((each) => each !== undefined).filter((each) => each.length >= HIDDEN_CHARACTERS)
 }
 
 /** @throws FettleError `SECRET_WEAK` for a value that cannot be hidden */

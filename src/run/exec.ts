@@ -47,7 +47,9 @@ export async function execOnHosts(
   command: ExecCommand,
   onResult: (result: ExecResult) => void,
 ): Promise<readonly ExecResult[]> {
-  const { snapshot, key } = command.remembered ? readState(setup, false) : { snapshot: EMPTY, key: DataKey.passing() }
+  const { snapshot, key } = command.remembered
+    ? await readState(setup, false)
+    : { snapshot: EMPTY, key: DataKey.passing() }
   const { engine } = new RunContext(setup, snapshot, key)
   const sessions = new Sessions(engine, snapshot.targets)
   const results: ExecResult[] = []

@@ -3,6 +3,7 @@ import { runCommand } from "../connect/process.ts"
 import { endMarked, type GroupMark, markOf } from "../connect/process-group.ts"
 import type { Program } from "../program/program.ts"
 import type { Json } from "../provider.ts"
+import { keyPlaces } from "../secrets/key.ts"
 import { CAPTURED_BYTES, type LocalTools } from "../verify/tools.ts"
 import { builtInKind } from "./built-in.ts"
 import type { RunSetup } from "./context.ts"
@@ -13,6 +14,8 @@ export interface LocalOptions {
   readonly folder: string
   /** The environment, as `process.env`: secrets read what they name, commands get PATH, HOME, TMPDIR and LANG. */
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Where state lives in the place of that folder. Default: FETTLE_STORE, else as the program says. */
+  readonly store?: string
   readonly command?: string
   readonly who?: string
   /** Told to whoever finds the lock taken. */
@@ -33,6 +36,7 @@ export function localSetup(program: Program, options: LocalOptions): RunSetup {
   return {
     program,
     stateFolder: `${folder}/.fettle`,
+    store: options.store ?? (env.FETTLE_STORE || undefined),
     command: options.command ?? "library",
     who: options.who ?? env.USER ?? "unknown",
     host: env.HOSTNAME ?? "this machine",
@@ -42,7 +46,7 @@ export function localSetup(program: Program, options: LocalOptions): RunSetup {
       run: async (command, hide) =>
         (await tools.run(command as readonly [string, ...string[]], { env: tools.baseEnv, check: true, hide })).stdout,
     },
-    key: { given: env.FETTLE_STATE_KEY, file: `${configuration}/fettle/state.key` },
+    key: keyPlaces(env, `${configuration}/fettle/state.key`),
     tools,
     builtIn: builtInKind,
   }

@@ -5,7 +5,7 @@ import type { Snapshot } from "../state/store.ts"
 import type { RunResult, RunSetup } from "./context.ts"
 import { planOnce } from "./plan-once.ts"
 import { planOutcome } from "./run.ts"
-import { running } from "./running.ts"
+import { type Begun, running } from "./running.ts"
 
 /**
  * Says what a program would change, from what state remembers alone: nothing is opened, neither connection nor secret nor data key.
@@ -14,7 +14,7 @@ import { running } from "./running.ts"
  * @example const { plan } = await proposeProgram(setup, snapshot, {})
  */
 export function proposeProgram(setup: RunSetup, remembered: Snapshot, options: PlanOptions): Promise<RunResult> {
-  const begin = (): { snapshot: Snapshot; key: DataKey } => ({ snapshot: remembered, key: DataKey.passing() })
+  const begin = async (): Promise<Begun> => ({ snapshot: remembered, key: DataKey.passing() })
   return running({ ...setup, remembers: true }, begin, async (context) => {
     const sessions = new RememberedSessions(context.engine, new Map())
     const { plan } = await planOnce(context, sessions, options)

@@ -11,6 +11,9 @@ export function redactingStore(store: Store, redact: (text: string) => string): 
     entries: (run) => store.entries(run),
     beginRun: (run) => store.beginRun({ ...run, who: redact(run.who) }),
     endRun: (run, outcome, endedAt) => store.endRun(run, outcome, endedAt),
+    dump: () => store.dump(),
+    replace: (whole, key) => store.replace(whole, key),
+    leave: (movedTo) => store.leave(movedTo),
     close: () => store.close(),
     commit: (run, batch) => store.commit(run, redacted(batch, redact)),
   }

@@ -10,16 +10,25 @@ import { prefixOfVersions, standingVersions, stands, versionIn, withoutRefused }
 import type { Address } from "../program/address.ts"
 import { declare } from "../program/program.ts"
 import { releaseMemories } from "../release/memory.ts"
-import type { DataKey } from "../secrets/key.ts"
-import { type Lock, takeLock } from "../state/lock.ts"
-import { openStore } from "../state/sqlite.ts"
-import type { Snapshot, Store } from "../state/store.ts"
+import type { Held } from "../state/home.ts"
+import type { Store } from "../state/store.ts"
 import { refuseUnapproved } from "./approved.ts"
-import { EXIT, type RunContext, type RunResult, type RunSetup, stateFile } from "./context.ts"
+import { EXIT, type RunContext, type RunResult, type RunSetup } from "./context.ts"
+import { homeOf } from "./home.ts"
 import { planOnce } from "./plan-once.ts"
 import { redactingStore } from "./redacting-store.ts"
 import { refuseClockSetBack, refuseStale } from "./refuse-stale.ts"
-import { applyOutcome, type Ended, existingKey, isBad, newKey, readState, running } from "./running.ts"
+import {
+  applyOutcome,
+  type Begun,
+  type Ended,
+  existingKey,
+  isBad,
+  newKey,
+  printing,
+  readState,
+  running,
+} from "./running.ts"
 import { settleOpen } from "./settle-open.ts"
 import { verifyProgram } from "./verify.ts"
 
@@ -76,27 +85,25 @@ export async function applyProgram(
   saved?: Plan,
 ): Promise<RunResult> {
   if (options.verifyOnly === true) return verifyProgram(setup, options)
-  let lock: Lock | undefined
-  let store: Store | undefined
-  const begin = (): { snapshot: Snapshot; key: DataKey } => {
-    const file = stateFile(setup)
-    lock = takeLock(file.replace(/\.db$/, ".lock"), {
-      who: setup.who,
-      host: setup.host,
-      pid: setup.pid,
-      command: setup.command,
-      since: new Date().toISOString(),
-    })
-    store = (setup.openStore ?? openStore)(file)
-    const snapshot = store.load()
-    return { snapshot, key: snapshot.keyId === undefined ? newKey(setup) : existingKey(setup) }
+  let held: Held | undefined
+  const begin = async (): Promise<Begun> => {
+    const { who, host, pid, command } = setup
+    held = await (await homeOf(setup)).take({ who, host, pid, command })
+    const snapshot = await held.store.load()
+    const key = snapshot.keyId === undefined ? newKey(setup) : printing(existingKey(setup), snapshot)
+    return { snapshot, key, lost: held.lost }
   }
   try {
-    return await running(setup, begin, (context) => carryOut(context, store as Store, options, consent, saved), true)
+    const work = (context: RunContext): Promise<Ended> =>
+      carryOut(context, written(setup, held as Held), options, consent, saved)
+    return await running(setup, begin, work, true)
   } finally {
-    store?.close()
-    lock?.release()
+    await held?.release()
   }
+}
+
+function written({ wrapStore }: RunSetup, { store }: Held): Store {
+  return wrapStore === undefined ? store : wrapStore(store)
 }
 
 async function carryOut(
@@ -108,7 +115,7 @@ async function carryOut(
 ): Promise<Ended> {
   const { engine, setup, events } = context
   const store = redactingStore(raw, engine.redact)
-  const run = store.beginRun({
+  const run = await store.beginRun({
     id: events.runId,
     command: setup.command,
     who: setup.who,
@@ -122,7 +129,7 @@ async function carryOut(
     await settleOpen(context, journal)
     let planned = await planOnce(context, sessions, options)
     if (saved !== undefined) {
-      refuseClockSetBack(store.runs(), context.startedAt)
+      refuseClockSetBack(await store.runs(), context.startedAt)
       refuseStale(bound(context, planned, sessions), saved)
     }
     await refuseUnapproved(setup, planned.plan, saved)
@@ -137,7 +144,7 @@ async function carryOut(
     return { plan: planned.plan, applied, ...ended }
   } finally {
     await sessions.close()
-    if (!journal.broken) store.endRun(run, outcome, Date.now())
+    if (!journal.broken) await store.endRun(run, outcome, Date.now())
   }
 }
 
@@ -201,7 +208,7 @@ async function carryPasses(
     all = { outcomes: [...all.outcomes, ...applied.outcomes], fatal: applied.fatal }
     if (!planned.partial || applied.fatal !== undefined || applied.outcomes.some(isBad)) return all
     try {
-      context.snapshot = store.load()
+      context.snapshot = await store.load()
       planned = await planOnce(context, sessions, later)
       planned = await makeRandomSecrets(context, journal, sessions, planned, later)
       await recordMoves(planned, journal, sessions)
@@ -230,7 +237,7 @@ async function removeOldVersions(
   if (!done.outcomes.some(({ address, verdict }) => verdict !== undefined && prefixOfVersions(address) !== undefined))
     return done
   try {
-    context.snapshot = store.load()
+    context.snapshot = await store.load()
     const targets = leftOver(context)
     if (targets.length === 0) return done
     const removing = { targets, expectDeletes: targets.length }

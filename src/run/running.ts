@@ -1,19 +1,27 @@
 import { type Applied, factsOf } from "../apply/outcome.ts"
 import { asFettleError, causeText, FettleError } from "../errors.ts"
 import { isPending, type Plan } from "../events/plan.ts"
-import { DataKey, findKey, makeKey } from "../secrets/key.ts"
-import { readStore } from "../state/read-store.ts"
+import { DataKey, findKey, makeKey, PRINTS } from "../secrets/key.ts"
 import { EMPTY, type Snapshot } from "../state/store.ts"
-import { EXIT, RunContext, type RunResult, type RunSetup, stateFile } from "./context.ts"
+import { EXIT, RunContext, type RunResult, type RunSetup } from "./context.ts"
+import { homeOf } from "./home.ts"
 import { tellEnd } from "./tell.ts"
 
 /** A run's result before it is told. */
 export type Ended = Omit<RunResult, "runId" | "error">
 
+/** What a run begins with. */
+export interface Begun {
+  readonly snapshot: Snapshot
+  readonly key: DataKey
+  /** Aborted when the lock is somebody else's. */
+  readonly lost?: AbortSignal | undefined
+}
+
 /** Sets a run up, tells its start and its end, and turns what it throws into a result. */
 export async function running(
   setup: RunSetup,
-  begin: () => { snapshot: Snapshot; key: DataKey },
+  begin: () => Promise<Begun>,
   work: (context: RunContext) => Promise<Ended>,
   tells = false,
 ): Promise<RunResult> {
@@ -21,8 +29,8 @@ export async function running(
   let ended: Ended
   let error: FettleError | undefined
   try {
-    const { snapshot, key } = begin()
-    context = new RunContext(setup, snapshot, key)
+    const { snapshot, key, lost } = await begin()
+    context = new RunContext(losing(setup, lost), snapshot, key)
     context.events.emit({
       type: "run.started",
       command: setup.command,
@@ -47,7 +55,7 @@ export async function running(
       applied: undefined,
     }
   }
-  const crash = setup.crash?.()
+  const crash = (context?.setup ?? setup).crash?.()
   if (crash !== undefined) {
     error = crash
     ended = { ...ended, outcome: "failed", exitCode: EXIT.error }
@@ -63,6 +71,16 @@ export async function running(
     counts: countsOf(ended.applied),
   })
   return { runId: told.events.runId, ...ended, error }
+}
+
+/** A lost lock ends a run as what nobody caught does. */
+function losing(setup: RunSetup, lost: AbortSignal | undefined): RunSetup {
+  if (lost === undefined) return setup
+  return {
+    ...setup,
+    signal: setup.signal === undefined ? lost : AbortSignal.any([setup.signal, lost]),
+    crash: () => setup.crash?.() ?? (lost.aborted ? (lost.reason as FettleError) : undefined),
+  }
 }
 
 function countsOf(applied: Applied | undefined): Readonly<Record<string, number>> {
@@ -100,10 +118,12 @@ export function isBad(outcome: Applied["outcomes"][number]): boolean {
 }
 
 /** State as it is, read without writing a byte. A key is made only where a plan is to be saved. */
-export function readState(setup: RunSetup, saved: boolean): { snapshot: Snapshot; key: DataKey } {
-  const snapshot = readStore(stateFile(setup), (store) => store.load()) ?? EMPTY
-  if (snapshot.keyId !== undefined) return { snapshot, key: existingKey(setup) }
-  return { snapshot, key: saved ? newKey(setup) : (findKey(setup.key) ?? DataKey.passing()) }
+export async function readState(setup: RunSetup, saved: boolean): Promise<Begun> {
+  const home = await homeOf(setup)
+  const snapshot = (await home.read((store) => store.load())) ?? EMPTY
+  if (snapshot.keyId !== undefined) return { snapshot, key: printing(existingKey(setup), snapshot) }
+  const makes = saved && !home.isShared // a shared state is begun with a key that everybody has
+  return { snapshot, key: makes ? newKey(setup) : (findKey(setup.key) ?? DataKey.passing()) }
 }
 
 /** @throws FettleError `STATE_WRITE` where the disk is full or broken: nothing may be sealed with a key that may be lost */
@@ -116,6 +136,11 @@ export function newKey(setup: RunSetup): DataKey {
       cause: thrown,
     })
   }
+}
+
+/** A key that followed another one makes the fingerprints of that one; another key is told later. */
+export function printing(key: DataKey, { keyId, secrets }: Snapshot): DataKey {
+  return keyId === key.id ? key.withPrints(secrets.get(PRINTS)) : key
 }
 
 export function existingKey(setup: RunSetup): DataKey {

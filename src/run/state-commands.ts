@@ -103,7 +103,7 @@ const ADDRESS = /^(?:[^[\]]+\/)?([^[\]/]+)\[[^[\]]+\]$/
  * Gives a recorded thing another address, and lets what needs it know.
  * @throws FettleError `STATE_NOT_FOUND`, `STATE_TAKEN`, `OPEN_INTENT`, `USAGE` where the new address is none, or of another kind
  */
-export function moveRow(edit: StateEdit, from: string, to: string): void {
+export async function moveRow(edit: StateEdit, from: string, to: string): Promise<void> {
   const { snapshot } = edit
   const row = rowAt(snapshot, from)
   if (row === undefined) throw notFound(from)
@@ -120,7 +120,7 @@ export function moveRow(edit: StateEdit, from: string, to: string): void {
   if (snapshot.rows.some((each) => each.address === to)) throw new FettleError("STATE_TAKEN", `state already has ${to}`)
   const followers = snapshot.rows.filter((each) => each.needs.includes(from))
   const renamed = (needs: readonly string[]): readonly string[] => needs.map((need) => (need === from ? to : need))
-  edit.write({
+  await edit.write({
     moved: [{ from, to }],
     rows: followers.map((each) => ({
       ...each,
@@ -134,7 +134,7 @@ export function moveRow(edit: StateEdit, from: string, to: string): void {
  * Removes addresses from state; the things themselves stay as they are. Changes of them that were cut off are given up.
  * @throws FettleError `STATE_NOT_FOUND`; then nothing is removed
  */
-export function forgetRows(edit: StateEdit, addresses: readonly string[]): number {
+export async function forgetRows(edit: StateEdit, addresses: readonly string[]): Promise<number> {
   const { snapshot } = edit
   const wanted = new Set(addresses)
   const rows = snapshot.rows.filter((row) => wanted.has(row.address))
@@ -142,7 +142,7 @@ export function forgetRows(edit: StateEdit, addresses: readonly string[]): numbe
   const known = new Set([...rows, ...open].map((each) => each.address))
   for (const address of wanted) if (!known.has(address)) throw notFound(address)
   const endedAt = Date.now()
-  edit.write({
+  await edit.write({
     removed: rows.map(({ address, deposed }) => ({ address, deposed })),
     results: open.map(({ seq }) => ({ seq, outcome: "settled" as const, endedAt, closes: true })),
   })

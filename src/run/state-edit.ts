@@ -1,15 +1,12 @@
 import { randomUUID } from "node:crypto"
-import { existsSync } from "node:fs"
 import { FettleError } from "../errors.ts"
-import { type Holder, takeLock } from "../state/lock.ts"
-import { readStore } from "../state/read-store.ts"
-import { openStore } from "../state/sqlite.ts"
+import type { StateHome } from "../state/home.ts"
+import type { Holder } from "../state/lock.ts"
 import { type Batch, EMPTY, type Run, type Snapshot, type Store } from "../state/store.ts"
 
 /** Whose state is meant, and who asks. */
 export interface StatePlace {
-  /** The state file of a stage. */
-  readonly file: string
+  readonly home: StateHome
   readonly holder: Omit<Holder, "since">
 }
 
@@ -17,7 +14,7 @@ export interface StatePlace {
 export interface StateEdit {
   readonly snapshot: Snapshot
   /** One synced transaction. @throws FettleError `STATE_WRITE` */
-  write(batch: Batch): readonly number[]
+  write(batch: Batch): Promise<readonly number[]>
 }
 
 interface EditOptions {
@@ -26,57 +23,58 @@ interface EditOptions {
 }
 
 /** What state says, read without writing a byte. @throws FettleError `STATE_CORRUPT`, `STATE_NEWER` */
-export function readState(file: string): Snapshot {
-  return readStore(file, (store) => store.load()) ?? EMPTY
+export async function readState(home: StateHome): Promise<Snapshot> {
+  return (await home.read((store) => store.load())) ?? EMPTY
 }
 
 /** The last runs, newest first. @throws FettleError as `readState` */
-export function readRuns(file: string): readonly Run[] {
-  return readStore(file, (store) => store.runs()) ?? []
+export async function readRuns(home: StateHome): Promise<readonly Run[]> {
+  return (await home.read((store) => store.runs())) ?? []
 }
 
 /**
  * Changes state by hand: takes the lock of the stage, and notes the change as a run, so that `fettle runs` says who did it.
  * @param options `make`: the state may be made here, else there must be one already; `keyId`: the data key of what is written
  * @throws FettleError `STATE_NOT_FOUND`, `STATE_LOCKED`, `STATE_CORRUPT`, `STATE_NEWER`, `STATE_WRITE` and what `work` throws
- * @example editState(place, (edit) => moveRow(edit, "host.file[a]", "host.file[b]"))
+ * @example await editState(place, (edit) => moveRow(edit, "host.file[a]", "host.file[b]"))
  */
-export function editState<T>(place: StatePlace, work: (edit: StateEdit) => T, options: EditOptions = {}): T {
-  const { file, holder } = place
-  if (options.make !== true && !existsSync(file))
-    throw new FettleError("STATE_NOT_FOUND", `there is no state yet: ${file}`)
-  const lock = takeLock(file.replace(/\.db$/, ".lock"), { ...holder, since: new Date().toISOString() })
-  let store: Store | undefined
+export async function editState<T>(
+  place: StatePlace,
+  work: (edit: StateEdit) => T | Promise<T>,
+  options: EditOptions = {},
+): Promise<T> {
+  const { home, holder } = place
+  if (options.make !== true && !(await home.exists()))
+    throw new FettleError("STATE_NOT_FOUND", `there is no state yet: ${home.name}`)
+  const held = await home.take(holder)
   try {
-    store = openStore(file)
-    return editing(store, holder, work, options.keyId)
+    return await editing(held.store, holder, work, options.keyId)
   } finally {
-    store?.close()
-    lock.release()
+    await held.release()
   }
 }
 
-function editing<T>(
+async function editing<T>(
   store: Store,
   holder: StatePlace["holder"],
-  work: (edit: StateEdit) => T,
+  work: (edit: StateEdit) => T | Promise<T>,
   keyId: string | undefined,
-): T {
-  const snapshot = store.load()
+): Promise<T> {
+  const snapshot = await store.load()
   let run: number | undefined
-  const write = (batch: Batch): readonly number[] => {
+  const write = async (batch: Batch): Promise<readonly number[]> => {
     if (run === undefined) {
       const { command, who } = holder
-      run = store.beginRun({ id: randomUUID(), command, who, startedAt: Date.now(), keyId })
+      run = await store.beginRun({ id: randomUUID(), command, who, startedAt: Date.now(), keyId })
     }
     return store.commit(run, batch)
   }
   let outcome = "failed"
   try {
-    const result = work({ snapshot, write })
+    const result = await work({ snapshot, write })
     outcome = "done"
     return result
   } finally {
-    if (run !== undefined) store.endRun(run, outcome, Date.now())
+    if (run !== undefined) await store.endRun(run, outcome, Date.now())
   }
 }

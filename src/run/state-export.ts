@@ -53,7 +53,7 @@ const exported = z.strictObject({
 /** All of a stage's state as plain data. Sealed values stay sealed: only who has the data key can open them. */
 export type Exported = z.output<typeof exported>
 
-/** All of a stage's state as plain data. @example exportState(readState(file), "shop", "prod", new Date()) */
+/** All of a stage's state as plain data. @example exportState(await readState(home), "shop", "prod", new Date()) */
 export function exportState(snapshot: Snapshot, program: string, stage: string, at: Date): Exported {
   return exported.parse({
     format: "fettle.state/1",
@@ -111,9 +111,9 @@ function checkJson(encoded: string): void {
  * Fills an empty state with an export. The edit must have been begun with the export's key.
  * @throws FettleError `STATE_IMPORT` where state is not empty or was begun with another key, `STATE_WRITE`
  */
-export function importState(edit: StateEdit, from: Exported): void {
+export async function importState(edit: StateEdit, from: Exported): Promise<void> {
   refuseFilled(edit, from)
-  const seqs = edit.write({
+  const seqs = await edit.write({
     rows: from.rows.map((each) => ({
       ...each,
       id: each.id,
@@ -130,7 +130,7 @@ export function importState(edit: StateEdit, from: Exported): void {
   const orphaned = open.flatMap((each) =>
     each.orphanedAt === undefined ? [] : [{ seq: each.seq, at: each.orphanedAt }],
   )
-  if (progress.length + orphaned.length > 0) edit.write({ progress, orphaned })
+  if (progress.length + orphaned.length > 0) await edit.write({ progress, orphaned })
 }
 
 function refuseFilled({ snapshot }: StateEdit, from: Exported): void {

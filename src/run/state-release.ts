@@ -47,7 +47,7 @@ export function versionBefore(snapshot: Snapshot, release: string, named: string
  * A release that waits for a person is to go on to all traffic with the next apply.
  * @throws FettleError `STATE_NOT_FOUND` where none waits
  */
-export function promoteHeld(edit: StateEdit, release: string): string {
+export async function promoteHeld(edit: StateEdit, release: string): Promise<string> {
   const { row, outputs } = held(edit, release)
   const progress = progressIn(outputs.held?.progress as never)
   if (outputs.held === undefined || progress === undefined)
@@ -55,7 +55,7 @@ export function promoteHeld(edit: StateEdit, release: string): string {
       next: "fettle plan says how it stands",
     })
   const promoted = { ...progress, phase: "promoted" as const, sentence: "promoted by hand" }
-  write(edit, row, { ...outputs, held: { version: outputs.held.version, progress: promoted } })
+  await write(edit, row, { ...outputs, held: { version: outputs.held.version, progress: promoted } })
   return outputs.held.version
 }
 
@@ -63,14 +63,14 @@ export function promoteHeld(edit: StateEdit, release: string): string {
  * A version that was rolled back may be tried again with the next apply.
  * @throws FettleError `STATE_NOT_FOUND` where none was
  */
-export function forgetRefusal(edit: StateEdit, release: string): string {
+export async function forgetRefusal(edit: StateEdit, release: string): Promise<string> {
   const { row, outputs } = held(edit, release)
   const { refused, ...rest } = outputs
   if (refused === undefined)
     throw new FettleError("STATE_NOT_FOUND", `no version of ${release} was rolled back`, {
       next: "fettle plan says how it stands",
     })
-  write(edit, row, rest)
+  await write(edit, row, rest)
   return refused.version
 }
 
@@ -81,6 +81,6 @@ function held({ snapshot }: StateEdit, release: string): { readonly row: Row; re
   throw new FettleError("STATE_NOT_FOUND", `nothing is recorded of ${release} yet`, { next: "fettle apply" })
 }
 
-function write({ write: commit }: StateEdit, row: Row, outputs: ReleaseOutputs): void {
-  commit({ rows: [{ ...row, outputs: encode(outputs) }] })
+async function write({ write: commit }: StateEdit, row: Row, outputs: ReleaseOutputs): Promise<void> {
+  await commit({ rows: [{ ...row, outputs: encode(outputs) }] })
 }

@@ -14,7 +14,7 @@ export type Answer = { readonly made: string } | { readonly made?: undefined }
  * @returns what state says now, in one line
  * @throws FettleError `STATE_NOT_FOUND` where nothing of this address was cut off
  */
-export function settleIntent(edit: StateEdit, address: string, answer: Answer, version: number): string {
+export async function settleIntent(edit: StateEdit, address: string, answer: Answer, version: number): Promise<string> {
   const open = edit.snapshot.open.filter((intent) => intent.address === address && intent.action !== "finally")
   const intent = open.at(-1)
   if (intent === undefined)
@@ -24,12 +24,12 @@ export function settleIntent(edit: StateEdit, address: string, answer: Answer, v
   const endedAt = Date.now()
   const results = open.map(({ seq }) => ({ seq, outcome: "settled" as const, endedAt, closes: true }))
   if (answer.made === undefined) {
-    edit.write({ results })
+    await edit.write({ results })
     return `${address}: its ${intent.action} did not happen`
   }
   const row = rowAt(edit.snapshot, address)
-  if (intent.action === "delete") edit.write({ results, removed: [{ address, deposed: intent.deposed }] })
-  else edit.write({ results, rows: [madeRow(intent, row, answer.made, version), ...replaced(intent, row)] })
+  if (intent.action === "delete") await edit.write({ results, removed: [{ address, deposed: intent.deposed }] })
+  else await edit.write({ results, rows: [madeRow(intent, row, answer.made, version), ...replaced(intent, row)] })
   return intent.action === "delete"
     ? `${address}: it is deleted`
     : `${address}: its ${intent.action} happened${isTask(intent) ? "" : `; its id is ${answer.made}`}`

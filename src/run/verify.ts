@@ -3,8 +3,8 @@ import { Journal } from "../apply/journal.ts"
 import { FettleError } from "../errors.ts"
 import type { PlanOptions } from "../events/plan.ts"
 import { Sessions } from "../plan/sessions.ts"
-import { ownerOf } from "../state/lock.ts"
-import { type RunContext, type RunResult, type RunSetup, stateFile } from "./context.ts"
+import type { RunContext, RunResult, RunSetup } from "./context.ts"
+import { homeOf } from "./home.ts"
 import { planOnce } from "./plan-once.ts"
 import { applyOutcome, type Ended, readState, running } from "./running.ts"
 
@@ -28,7 +28,7 @@ export async function verifyProgram(setup: RunSetup, options: VerifyOptions = {}
 
 async function askChecks(context: RunContext, options: VerifyOptions): Promise<Ended> {
   const { engine, setup, stage } = context
-  tellOfRun(context)
+  await tellOfRun(context)
   const sessions = new Sessions(engine, context.snapshot.targets)
   try {
     const planned = await planOnce(context, sessions, { ...options, verifyOnly: true })
@@ -43,13 +43,13 @@ async function askChecks(context: RunContext, options: VerifyOptions): Promise<E
 }
 
 /** Questions leave nothing to write down. */
-function refuse(): never {
+async function refuse(): Promise<never> {
   throw new FettleError("INTERNAL", "something was to be written while checks were asked")
 }
 
 /** What a run changes while it is asked about may be found half done. */
-function tellOfRun({ setup, engine }: RunContext): void {
-  const owner = ownerOf(stateFile(setup).replace(/\.db$/, ".lock"), setup.host)
+async function tellOfRun({ setup, engine }: RunContext): Promise<void> {
+  const owner = await (await homeOf(setup)).owner(setup.host)
   if (owner === undefined) return
   const { who, host, pid, command, since } = owner
   const text = `${who} on ${host} (pid ${pid}, fettle ${command}, since ${since}) is at work here: what is asked about may be changing`

@@ -25,15 +25,21 @@ const TAG_BYTES = 16
 export class DataKey {
   /** Tells keys apart without telling the key. */
   readonly id: string
+  readonly #key: Uint8Array
   readonly #seal: Buffer
   readonly #print: Buffer
   readonly #plan: Buffer
+  readonly #chain: Buffer
 
-  constructor(key: Uint8Array) {
+  /** @param prints what fingerprints are keyed with, where the key is not the first one of its state: they must stay comparable */
+  constructor(key: Uint8Array, prints?: Uint8Array) {
     if (key.length !== KEY_BYTES)
       throw new FettleError("STATE_KEY_WRONG", `the data key has ${key.length} bytes, it must have ${KEY_BYTES}`)
     this.#seal = createHmac("sha256", key).update("fettle seal 1").digest()
-    this.#print = createHmac("sha256", key).update("fettle fingerprint 1").digest()
+    this.#key = key
+    this.#print =
+      prints === undefined ? createHmac("sha256", key).update("fettle fingerprint 1").digest() : Buffer.from(prints)
+    this.#chain = createHmac("sha256", key).update("fettle chain 1").digest()
     this.#plan = createHmac("sha256", key).update("fettle plan 1").digest()
     this.id = createHmac("sha256", key).update("fettle key id 1").digest("hex").slice(0, 16)
   }
@@ -43,9 +49,26 @@ export class DataKey {
     return new DataKey(randomBytes(KEY_BYTES))
   }
 
+  /** What the next key needs to make the same fingerprints, sealed with that one. */
+  printsFor(next: DataKey): string {
+    return next.seal(this.#print.toString("base64"))
+  }
+
+  /** The same key with the fingerprints that a state was begun with. @param sealed as `printsFor` gave it */
+  withPrints(sealed: string | undefined): DataKey {
+    return sealed === undefined ? this : new DataKey(this.#key, Buffer.from(this.open(sealed), "base64"))
+  }
+
   /** Keyed fingerprint of a plain SHA-256 given as hex. */
   fingerprintOfHash(sha256: string): string {
     return `fp:${createHmac("sha256", this.#print).update(sha256).digest("base64url").slice(0, 27)}`
+  }
+
+  /** Proves that texts were written, in this order, by somebody who has the key: the lengths before them keep two lists apart. */
+  authenticate(...texts: readonly string[]): string {
+    const hash = createHmac("sha256", this.#chain)
+    for (const text of texts) hash.update(`${Buffer.byteLength(text)}:`).update(text)
+    return hash.digest("base64url")
   }
 
   /** Keyed fingerprint of a value. */
@@ -80,11 +103,22 @@ export class DataKey {
   }
 }
 
+/** Under this name a state whose key was changed keeps what its fingerprints are keyed with, among its sealed values. */
+export const PRINTS = "fettle:fingerprints"
+
 export interface KeyPlaces {
   /** Value of FETTLE_STATE_KEY: 32 bytes as base64 or hex. */
   readonly given: string | undefined
-  /** The key file in the user's configuration folder. */
+  /** The key file: as FETTLE_STATE_KEY_FILE says, or in the user's configuration folder. */
   readonly file: string
+  /** Somebody said which key it is; else it is one that was made here at first need. */
+  readonly isGiven?: boolean
+}
+
+/** Where the data key is: as the environment says, else in a file of this user. */
+export function keyPlaces(env: Readonly<Record<string, string | undefined>>, usual: string): KeyPlaces {
+  const { FETTLE_STATE_KEY: given, FETTLE_STATE_KEY_FILE: file } = env
+  return { given, file: file || usual, isGiven: Boolean(given || file) }
 }
 
 /**
@@ -94,6 +128,11 @@ export interface KeyPlaces {
 export function findKey(places: KeyPlaces): DataKey | undefined {
   if (places.given !== undefined && places.given !== "") return new DataKey(decodeKey(places.given, "FETTLE_STATE_KEY"))
   return readKeyFile(places.file)
+}
+
+/** The key in a file, made where there is none. @throws FettleError as `findKey` */
+export function keyInFile(file: string): DataKey {
+  return makeKey({ given: undefined, file })
 }
 
 /** The data key, made at first need. Two processes that make it at once end with the same one. */

@@ -1,5 +1,5 @@
 import type { Json } from "../provider.ts"
-import type { IntentLine, Row } from "./store.ts"
+import type { EndedLine, IntentLine, Outcome, Row, Run, Whole } from "./store.ts"
 
 /** One line of a table. */
 export type Cells = Record<string, string | number | null>
@@ -60,5 +60,37 @@ export function asIntent(cells: Cells): IntentLine {
     progress: cells.progress === null ? undefined : (JSON.parse(String(cells.progress)) as Json),
     startedAt: Number(cells.started_at),
     orphanedAt: cells.orphaned_at === null ? undefined : Number(cells.orphaned_at),
+  }
+}
+
+export function asLine(cells: Cells): EndedLine {
+  return {
+    ...asIntent(cells),
+    outcome: (cells.outcome ?? undefined) as Outcome | undefined,
+    endedAt: cells.ended_at === null ? undefined : Number(cells.ended_at),
+    error: cells.error === null ? undefined : String(cells.error),
+  }
+}
+
+/** A line of the journal in the order of its columns. */
+export function cellsOf(line: Whole["lines"][number]): (string | number | null)[] {
+  const { seq, run, address, deposed, action, kind, connection, token, want, startedAt } = line
+  const { id, needs, progress, orphanedAt, endedAt, outcome, error, open } = line
+  return [
+    ...[seq, run, address, deposed, action, kind, connection, id ?? null, token, want, JSON.stringify(needs)],
+    ...[progress === undefined ? null : JSON.stringify(progress), startedAt, orphanedAt ?? null],
+    ...[endedAt ?? null, outcome ?? null, error ?? null, open ? 1 : 0],
+  ]
+}
+
+export function asRun(cells: Cells): Run {
+  return {
+    run: Number(cells.run),
+    id: String(cells.id),
+    command: String(cells.command),
+    who: String(cells.who),
+    startedAt: Number(cells.started_at),
+    endedAt: cells.ended_at === null ? undefined : Number(cells.ended_at),
+    outcome: cells.outcome === null ? undefined : String(cells.outcome),
   }
 }

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { dirname } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { causeText, FettleError } from "../errors.ts"
+import { isAlive } from "./machine.ts"
 
 /** Who holds a lock: told to whoever does not get it. */
 export interface Holder {
@@ -11,6 +12,8 @@ export interface Holder {
   readonly command: string
   /** ISO 8601. */
   readonly since: string
+  /** Of a lock that machines share: which one it is; names may be the same. */
+  readonly machine?: string
 }
 
 export interface Lock {
@@ -103,13 +106,15 @@ function isBusy(thrown: unknown): boolean {
   return BUSY.has(((thrown as { errcode?: number }).errcode ?? 0) & 0xff)
 }
 
-function locked(holder: Holder | undefined): FettleError {
+/** That somebody else holds a lock. */
+export function locked(holder: Holder | undefined, next?: string): FettleError {
   const words =
     holder === undefined
       ? "another process"
       : `${holder.who} on ${holder.host} (pid ${holder.pid}, fettle ${holder.command}, since ${holder.since})`
   return new FettleError("STATE_LOCKED", `${words} holds the lock`, {
     details: holder === undefined ? {} : { ...holder },
+    next,
   })
 }
 
@@ -136,15 +141,6 @@ export function holderOf(file: string): Holder | undefined {
     })
   } catch (thrown) {
     throw new FettleError("STATE_WRITE", `${file}: ${causeText(thrown)}`, { cause: thrown })
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (thrown) {
-    return (thrown as NodeJS.ErrnoException).code === "EPERM"
   }
 }
 

@@ -2,12 +2,9 @@ import { existsSync, statSync } from "node:fs"
 import { DatabaseSync } from "node:sqlite"
 import { pathToFileURL } from "node:url"
 import { isDeepStrictEqual } from "node:util"
-import { BUSY_MS, checkFormat, guarded, SqliteStore } from "./sqlite.ts"
+import type { Reader } from "./home.ts"
+import { BUSY_MS, checkFormat, guardedAll, SqliteStore } from "./sqlite.ts"
 import { isThere } from "./state-file.ts"
-import type { Store } from "./store.ts"
-
-/** What can be asked of state that is only read. */
-type Reader = Pick<Store, "load" | "runs" | "entries">
 
 /** How often state that changes while it is read is read anew; each time a run began or ended just then. */
 const READS_MAX = 10
@@ -22,7 +19,7 @@ const READS_MAX = 10
  * @throws FettleError `STATE_CORRUPT`, `STATE_NEWER`, `STATE_WRITE`
  * @example readStore(file, (store) => store.load())
  */
-export function readStore<T>(file: string, read: (store: Reader) => T): T | undefined {
+export async function readStore<T>(file: string, read: (store: Reader) => Promise<T>): Promise<T | undefined> {
   for (let reads = 1; ; reads += 1) {
     if (!isThere(file)) return undefined
     const before = stampOf(file)
@@ -31,7 +28,7 @@ export function readStore<T>(file: string, read: (store: Reader) => T): T | unde
     const isStill = before.log === 0 && !isLast
     const moved = (): boolean => !isDeepStrictEqual(stampOf(file), before)
     try {
-      const result = readBy(isStill ? "immutable=1" : logged(file), file, read)
+      const result = await readBy(isStill ? "immutable=1" : logged(file), file, read)
       if (!isStill || !moved()) return result
     } catch (thrown) {
       if (isLast || !moved()) throw thrown
@@ -44,13 +41,13 @@ function logged(file: string): string {
   return existsSync(`${file}-shm`) ? "readonly_shm=1" : ""
 }
 
-function readBy<T>(way: string, file: string, read: (store: Reader) => T): T {
-  return guarded(file, () => {
+async function readBy<T>(way: string, file: string, read: (store: Reader) => Promise<T>): Promise<T> {
+  return guardedAll(file, async () => {
     const database = new DatabaseSync(new URL(`${pathToFileURL(file).href}?mode=ro&${way}`), { readOnly: true })
     try {
       database.exec(`pragma busy_timeout = ${BUSY_MS}`)
       checkFormat(database, file)
-      return read(new SqliteStore(database, file))
+      return await read(new SqliteStore(database, file))
     } finally {
       database.close()
     }

@@ -1,10 +1,11 @@
 import { dirname } from "node:path"
 import { DatabaseSync, type StatementSync } from "node:sqlite"
 import { causeText, FettleError } from "../errors.ts"
-import { asIntent, asRow, type Cells, flagsOf } from "./cells.ts"
+import type { DataKey } from "../secrets/key.ts"
+import { asIntent, asLine, asRow, asRun, type Cells, cellsOf, flagsOf } from "./cells.ts"
 import { makeStateFolder } from "./folder.ts"
 import { isThere, makeStateFile } from "./state-file.ts"
-import type { Batch, NewIntent, Outcome, Result, Row, Run, Snapshot, Store } from "./store.ts"
+import type { Batch, EndedLine, NewIntent, NewRun, Result, Row, Run, Snapshot, Store, Whole } from "./store.ts"
 
 /** The version of the tables below. 2 remembers who may change a thing. */
 const FORMAT = 2
@@ -80,6 +81,15 @@ export function guarded<T>(file: string, work: () => T): T {
   }
 }
 
+/** The same for what takes its time. */
+export async function guardedAll<T>(file: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (thrown) {
+    throw thrown instanceof FettleError ? thrown : stateError(thrown, file)
+  }
+}
+
 /** SQLite's primary result codes that mean the file itself is bad: SQLITE_CORRUPT and SQLITE_NOTADB. */
 const CORRUPT = new Set([11, 26])
 
@@ -100,6 +110,8 @@ export function checkFormat(database: DatabaseSync, file: string): void {
   const format = formatOf(database)
   if (!Number.isInteger(format)) throw new FettleError("STATE_CORRUPT", `${file} does not say its format`)
   if (format > FORMAT) throw new FettleError("STATE_NEWER", `${file} has format ${format}; this Fettle knows ${FORMAT}`)
+  const moved = database.prepare("select value from meta where key = 'moved'").get() as { value: string } | undefined
+  if (moved !== undefined) throw new FettleError("STATE_MOVED", `${file} was moved to ${moved.value}`)
 }
 
 function formatOf(database: DatabaseSync): number {
@@ -117,7 +129,7 @@ export class SqliteStore implements Store {
     this.#file = file
   }
 
-  load(): Snapshot {
+  async load(): Promise<Snapshot> {
     return guarded(this.#file, () => {
       const meta = this.#meta()
       const from = Number(meta.get("open_from") ?? 0)
@@ -134,13 +146,7 @@ export class SqliteStore implements Store {
     })
   }
 
-  beginRun(run: {
-    readonly id: string
-    readonly command: string
-    readonly who: string
-    readonly startedAt: number
-    readonly keyId: string | undefined
-  }): number {
+  async beginRun(run: NewRun): Promise<number> {
     return this.#transaction(() => {
       if (run.keyId !== undefined) this.#prepare("insert or ignore into meta values ('key', ?)").run(run.keyId)
       this.#moveOpenFrom()
@@ -158,7 +164,7 @@ export class SqliteStore implements Store {
     })
   }
 
-  endRun(run: number, outcome: string, endedAt: number): void {
+  async endRun(run: number, outcome: string, endedAt: number): Promise<void> {
     this.#transaction(() =>
       this.#prepare("update run set ended_at = ?, outcome = ? where run = ?").run(endedAt, outcome, run),
     )
@@ -174,7 +180,7 @@ export class SqliteStore implements Store {
     this.#prepare("insert or replace into meta values ('open_from', ?)").run(String(oldest ?? last))
   }
 
-  commit(run: number, batch: Batch): readonly number[] {
+  async commit(run: number, batch: Batch): Promise<readonly number[]> {
     return this.#transaction(() => {
       const seqs = (batch.intents ?? []).map((intent) => this.#begin(run, intent))
       for (const each of batch.progress ?? [])
@@ -245,28 +251,56 @@ export class SqliteStore implements Store {
     )
   }
 
-  runs(): readonly Run[] {
-    return (this.#prepare("select * from run order by run desc").all() as Cells[]).map((each) => ({
-      run: Number(each.run),
-      id: String(each.id),
-      command: String(each.command),
-      who: String(each.who),
-      startedAt: Number(each.started_at),
-      endedAt: each.ended_at === null ? undefined : Number(each.ended_at),
-      outcome: each.outcome === null ? undefined : String(each.outcome),
-    }))
+  async runs(): Promise<readonly Run[]> {
+    return (this.#prepare("select * from run order by run desc").all() as Cells[]).map(asRun)
   }
 
-  entries(run: number): ReturnType<Store["entries"]> {
-    return (this.#prepare("select * from journal where run = ? order by seq").all(run) as Cells[]).map((each) => ({
-      ...asIntent(each),
-      outcome: (each.outcome ?? undefined) as Outcome | undefined,
-      endedAt: each.ended_at === null ? undefined : Number(each.ended_at),
-      error: each.error === null ? undefined : String(each.error),
-    }))
+  async entries(run: number): Promise<readonly EndedLine[]> {
+    return (this.#prepare("select * from journal where run = ? order by seq").all(run) as Cells[]).map(asLine)
   }
 
-  close(): void {
+  async dump(): Promise<Whole> {
+    return guarded(this.#file, () => {
+      const meta = this.#meta()
+      const lines = this.#prepare("select * from journal order by seq").all() as Cells[]
+      const all = this.#prepare("select * from run order by run").all() as Cells[]
+      const edits = Number(meta.get("edits") ?? 0)
+      return {
+        rows: (this.#prepare("select * from resource").all() as Cells[]).map(asRow),
+        lines: lines.map((each) => ({ ...asLine(each), open: Number(each.open) === 1 })),
+        runs: all.map(asRun),
+        targets: [...this.#pairs("select connection, identity from target")],
+        secrets: [...this.#pairs("select name, sealed from secret")],
+        counts: { seq: Number(lines.at(-1)?.seq ?? 0), run: Number(all.at(-1)?.run ?? 0), edits },
+        keyId: meta.get("key"),
+      }
+    })
+  }
+
+  async replace({ rows, lines, runs, targets, secrets, counts }: Whole, key: DataKey): Promise<void> {
+    this.#transaction(() => {
+      for (const table of ["resource", "journal", "run", "target", "secret"])
+        this.#prepare(`delete from ${table}`).run()
+      for (const row of rows) this.#put(row)
+      const put = this.#prepare(
+        "insert into journal (seq, run, address, deposed, action, kind, connection, id, token, want, needs, progress, started_at, orphaned_at, ended_at, outcome, error, open) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      )
+      for (const line of lines) put.run(...cellsOf(line))
+      const putRun = this.#prepare("insert into run values (?, ?, ?, ?, ?, ?, ?)")
+      for (const { run, id, command, who, startedAt, endedAt, outcome } of runs)
+        putRun.run(run, id, command, who, startedAt, endedAt ?? null, outcome ?? null)
+      for (const pair of targets) this.#prepare("insert into target values (?, ?)").run(...pair)
+      for (const pair of secrets) this.#prepare("insert into secret values (?, ?)").run(...pair)
+      const meta = { key: key.id, edits: String(counts.edits), open_from: "0" }
+      for (const pair of Object.entries(meta)) this.#prepare("insert or replace into meta values (?, ?)").run(...pair)
+    })
+  }
+
+  async leave(movedTo: string): Promise<void> {
+    this.#transaction(() => this.#prepare("insert or replace into meta values ('moved', ?)").run(movedTo))
+  }
+
+  async close(): Promise<void> {
     this.#database.close()
   }
 

@@ -1,4 +1,5 @@
 import type { Json } from "../provider.ts"
+import type { DataKey } from "../secrets/key.ts"
 
 /** One thing that Fettle remembers. Texts are JSON as `encode` writes it. */
 export interface Row {
@@ -109,24 +110,52 @@ export const EMPTY: Snapshot = {
   keyId: undefined,
 }
 
+/** A line of the journal with its end. */
+export interface EndedLine extends IntentLine {
+  readonly outcome: Outcome | undefined
+  readonly endedAt: number | undefined
+  readonly error: string | undefined
+}
+
+/** All that a store remembers: what another one needs to go on in its place. */
+export interface Whole {
+  readonly rows: readonly Row[]
+  readonly lines: readonly (EndedLine & { readonly open: boolean })[]
+  /** The last ones, oldest first. */
+  readonly runs: readonly Run[]
+  readonly targets: readonly (readonly [connection: string, identity: string])[]
+  readonly secrets: readonly (readonly [name: string, sealed: string])[]
+  readonly counts: Counts
+  readonly keyId: string | undefined
+}
+
+/** Number of the last line of the journal and of the last run, and of transactions that have neither. */
+export interface Counts {
+  readonly seq: number
+  readonly run: number
+  readonly edits: number
+}
+
+/** What is noted of a run as it begins. */
+export interface NewRun extends Omit<Run, "run" | "endedAt" | "outcome"> {
+  /** The data key that it seals with. */
+  readonly keyId: string | undefined
+}
+
 /** One store of state. Everything that `commit` has returned from survives a crash. */
 export interface Store {
-  load(): Snapshot
-  beginRun(run: {
-    readonly id: string
-    readonly command: string
-    readonly who: string
-    readonly startedAt: number
-    readonly keyId: string | undefined
-  }): number
-  endRun(run: number, outcome: string, endedAt: number): void
+  load(): Promise<Snapshot>
+  beginRun(run: NewRun): Promise<number>
+  endRun(run: number, outcome: string, endedAt: number): Promise<void>
   /** One transaction, synced before it returns; gives the seq of each new intent in order. @throws FettleError `STATE_WRITE` */
-  commit(run: number, batch: Batch): readonly number[]
-  runs(): readonly Run[]
-  entries(run: number): readonly (IntentLine & {
-    readonly outcome: Outcome | undefined
-    readonly endedAt: number | undefined
-    readonly error: string | undefined
-  })[]
-  close(): void
+  commit(run: number, batch: Batch): Promise<readonly number[]>
+  /** The last runs, newest first. */
+  runs(): Promise<readonly Run[]>
+  entries(run: number): Promise<readonly EndedLine[]>
+  dump(): Promise<Whole>
+  /** Puts something else in the place of all that is remembered, in one transaction; `key` is the one that it is sealed with. */
+  replace(whole: Whole, key: DataKey): Promise<void>
+  /** Marks that state lives elsewhere by now: nobody goes on here. */
+  leave(movedTo: string): Promise<void>
+  close(): Promise<void>
 }

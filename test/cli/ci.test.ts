@@ -107,7 +107,10 @@ test.skipIf(!hasWall)(
     // Nothing that a pull request can reach has a secret or may log in.
     expect(workflow.permissions).toEqual({})
     expect(told.permissions).toEqual({ contents: "read", "pull-requests": "write" })
-    expect(JSON.stringify(told)).not.toMatch(/secrets\.|id-token/)
+    const [asks, ...others] = told.steps.toSorted((one) => (one.name === "propose" ? -1 : 1))
+    expect(asks?.run).toMatch(/^fettle plan --untrusted .* --program shop /)
+    expect(JSON.stringify(others)).not.toContain("secrets.")
+    expect(JSON.stringify(told)).not.toContain("id-token")
     expect([apply.needs, apply.environment]).toEqual(["plan", "production"])
 
     expect(doJob(plan)).toMatchObject({ status: 0 })

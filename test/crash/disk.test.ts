@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from "vitest"
 import type { Report } from "../fixtures/crash/child.ts"
 import build from "../fixtures/crash/three-nodes.ts"
 import { runBelow } from "../support/crash-command.ts"
-import { need } from "../support/need.ts"
+import { mayMount } from "../support/may-mount.ts"
 import { changesOf, runsIn, testFolder } from "../support/runs.ts"
 import { recordedNames, soundness } from "../support/state-file.ts"
 import { world } from "../support/world.ts"
@@ -17,22 +17,7 @@ const PAGE_BYTES = 4096
 /** The state of three nodes, its log and the index of the log take less. */
 const PAGES_MAX = 80
 
-/** Mounting is for root, and not even for root in every container. */
-function canMount(): boolean {
-  const folder = "/tmp/fettle-may-mount"
-  mkdirSync(folder, { recursive: true })
-  try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=4k", "fettle", folder], { stdio: "ignore" })
-    execFileSync("umount", [folder])
-    return true
-  } catch {
-    return false
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
-  }
-}
-
-const mounts = need("a root who may mount", { install: "run the tests as root, with CAP_SYS_ADMIN", found: canMount })
+const mounts = mayMount()
 
 /** A disk of so many pages under `.fettle`. */
 function mountDisk(folder: string, pages: number): { grow(): void } {

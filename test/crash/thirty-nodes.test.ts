@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { editState } from "../../src/run/state-edit.ts"
 import { settleIntent } from "../../src/run/state-settle.ts"
+import { fileHome } from "../../src/state/file-home.ts"
 import type { Order } from "../fixtures/crash/child.ts"
 import { type FarSide, startFarSide } from "../fixtures/far-side/server.ts"
 import { NOTHING_LEFT, planHere, runChild, runHere } from "../support/crash.ts"
@@ -85,23 +86,23 @@ async function recover(place: Place, version: 1 | 2, killAt: number): Promise<vo
   const { collections } = farSide.namespace(place.seed).dump() as unknown as {
     collections: Record<string, { id: string; name: string; size: number }[]>
   }
-  for (const address of new Set(asked)) answer(place, version, address, collections.ask ?? [])
+  for (const address of new Set(asked)) await answer(place, version, address, collections.ask ?? [])
   const third = await runChild(orderOf(place, version, 0))
   expect(third.report, `${third.stderr} after answers at boundary ${killAt}`).toMatchObject({ exitCode: 0, errors: [] })
 }
 
-function answer(
+async function answer(
   place: Place,
   version: 1 | 2,
   address: string,
   objects: readonly { id: string; name: string; size: number }[],
-): void {
+): Promise<void> {
   const at = address.match(/object(\d)/)?.[1]
   const size = version === 2 && at === "2" ? 2 : 1
   const made = objects.find((each) => each.name === `ask${at}` && each.size === size)
-  editState(
+  await editState(
     {
-      file: join(place.folder, ".fettle", "thirty.dev.db"),
+      home: fileHome(join(place.folder, ".fettle", "thirty.dev.db")),
       holder: { who: "test", host: "here", pid: process.pid, command: "settle" },
     },
     (edit) => settleIntent(edit, address, made === undefined ? {} : { made: made.id }, 1),

@@ -102,7 +102,7 @@ test("a plan is plain data, and its hash is of what it says", async () => {
   const { hash, bound, ...body } = made ?? ({} as never)
   expect(hashOf(body)).toBe(hash)
   const text = expect.any(String)
-  expect(bound).toEqual({ program: text, state: text, world: text, wanted: text })
+  expect(bound).toEqual({ program: text, state: text, world: text, wanted: text, sources: "", targets: text })
 })
 
 test("targets take what they need and nothing else", async () => {

@@ -51,47 +51,47 @@ const intent = (name: string) => ({
   startedAt: 1,
 })
 
-test("what commit has returned from is there after the file is opened again", () => {
+test("what commit has returned from is there after the file is opened again", async () => {
   const file = join(testFolder(), "state.db")
   const store = openStore(file)
-  const run = store.beginRun({ id: "r", command: "apply", who: "me", startedAt: 1, keyId: "k" })
-  const [seq] = store.commit(run, { intents: [intent("a")] })
-  store.commit(run, { rows: [row("a"), row("b")] })
-  store.close()
+  const run = await store.beginRun({ id: "r", command: "apply", who: "me", startedAt: 1, keyId: "k" })
+  const [seq] = await store.commit(run, { intents: [intent("a")] })
+  await store.commit(run, { rows: [row("a"), row("b")] })
+  await store.close()
   const again = openStore(file)
-  expect(again.load()).toMatchObject({
+  expect(await again.load()).toMatchObject({
     rows: [row("a"), row("b")],
     open: [{ seq, address: "test.thing[a]", orphanedAt: undefined }],
     keyId: "k",
   })
-  again.commit(run, {
+  await again.commit(run, {
     results: [{ seq: seq as number, outcome: "done", endedAt: 2, closes: true }],
     removed: [{ address: "test.thing[a]", deposed: "" }],
   })
-  expect(again.load()).toMatchObject({ rows: [row("b")], open: [] })
-  again.close()
+  expect(await again.load()).toMatchObject({ rows: [row("b")], open: [] })
+  await again.close()
 })
 
-test("state ignores itself in git and belongs to its user", () => {
+test("state ignores itself in git and belongs to its user", async () => {
   const folder = join(testFolder(), ".fettle")
-  openStore(join(folder, "state.db")).close()
+  await openStore(join(folder, "state.db")).close()
   expect(readFileSync(join(folder, ".gitignore"), "utf8")).toBe("*\n")
   expect(statSync(folder).mode & 0o777).toBe(0o700)
 })
 
-test("a damaged or newer file is a clear error and stays as it is", () => {
+test("a damaged or newer file is a clear error and stays as it is", async () => {
   const folder = testFolder()
   const broken = join(folder, "broken.db")
   writeFileSync(broken, "not a database, but long enough to be read as one ".repeat(100))
   const before = readFileSync(broken)
   expect(() => openStore(broken)).toThrowError(expect.objectContaining({ code: "STATE_CORRUPT" }))
-  expect(() => readStore(broken, (store) => store.load())).toThrowError(
+  await expect(readStore(broken, (store) => store.load())).rejects.toThrowError(
     expect.objectContaining({ code: "STATE_CORRUPT" }),
   )
   expect(readFileSync(broken).equals(before)).toBe(true)
 
   const newer = join(folder, "newer.db")
-  openStore(newer).close()
+  await openStore(newer).close()
   const database = new DatabaseSync(newer)
   database.exec("update meta set value = '99' where key = 'format'")
   database.close()
@@ -104,7 +104,7 @@ test("a damaged or newer file is a clear error and stays as it is", () => {
   expect(() => openStore(other)).toThrowError(expect.objectContaining({ code: "STATE_CORRUPT" }))
 })
 
-test("what is no state file is never taken as new, written over, or waited for", () => {
+test("what is no state file is never taken as new, written over, or waited for", async () => {
   const folder = testFolder()
   const at = (name: string, make: (path: string) => void): string => {
     make(join(folder, name))
@@ -125,21 +125,22 @@ test("what is no state file is never taken as new, written over, or waited for",
   const before = readdirSync(folder)
   for (const file of places) {
     expect(() => openStore(file), file).toThrowError(expect.objectContaining({ code: "STATE_CORRUPT" }))
-    expect(() => readStore(file, (store) => store.load()), file).toThrowError(
-      expect.objectContaining({ code: "STATE_CORRUPT" }),
-    )
+    await expect(
+      readStore(file, (store) => store.load()),
+      file,
+    ).rejects.toThrowError(expect.objectContaining({ code: "STATE_CORRUPT" }))
   }
   expect(readdirSync(folder).filter((name) => name !== ".gitignore")).toEqual(before)
   expect(statSync(places[0] as string).size).toBe(0)
 })
 
-test("a first start that was cut off leaves nothing that looks damaged or new", () => {
+test("a first start that was cut off leaves nothing that looks damaged or new", async () => {
   const file = join(testFolder(), "state.db")
   for (const left of ["", "half a page"]) {
     writeFileSync(`${file}.new`, left)
     writeFileSync(`${file}.new-journal`, left)
-    expect(readStore(file, (store) => store.load())).toBeUndefined()
-    openStore(file).close()
+    expect(await readStore(file, (store) => store.load())).toBeUndefined()
+    await openStore(file).close()
     expect(readdirSync(join(file, "..")).sort()).toEqual([".gitignore", "state.db"])
     rmSync(file)
   }
@@ -150,29 +151,29 @@ function filesOf(folder: string): Readonly<Record<string, string>> {
   return Object.fromEntries(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), "latin1")]))
 }
 
-test("reading state writes nothing and leaves nothing: where there is none, closed, in use, and after a kill", () => {
+test("reading state writes nothing and leaves nothing: where there is none, closed, in use, and after a kill", async () => {
   const folder = testFolder()
   const file = join(folder, "state.db")
-  const names = (): readonly string[] | undefined =>
-    readStore(file, (store) => store.load().rows.map((each) => each.address))
-  expect(names()).toBeUndefined()
+  const names = (): Promise<readonly string[] | undefined> =>
+    readStore(file, async (store) => (await store.load()).rows.map((each) => each.address))
+  expect(await names()).toBeUndefined()
   expect(filesOf(folder)).toEqual({})
 
   const store = openStore(file)
-  const run = store.beginRun({ id: "r", command: "apply", who: "me", startedAt: 1, keyId: undefined })
-  store.commit(run, { rows: [row("a")] })
-  expect(names()).toEqual(["test.thing[a]"])
+  const run = await store.beginRun({ id: "r", command: "apply", who: "me", startedAt: 1, keyId: undefined })
+  await store.commit(run, { rows: [row("a")] })
+  expect(await names()).toEqual(["test.thing[a]"])
   const killed = join(testFolder(), "state.db")
   for (const end of ["", "-wal", "-shm"]) copyFileSync(file + end, killed + end)
-  store.close()
+  await store.close()
 
   const closed = filesOf(folder)
-  expect(names()).toEqual(["test.thing[a]"])
+  expect(await names()).toEqual(["test.thing[a]"])
   expect(filesOf(folder)).toEqual(closed)
   expect(Object.keys(closed).filter((name) => name !== ".gitignore")).toEqual(["state.db"])
 
   const left = filesOf(dirname(killed))
-  expect(readStore(killed, (each) => each.load().rows)).toHaveLength(1)
+  expect((await readStore(killed, (each) => each.load()))?.rows).toHaveLength(1)
   expect(filesOf(dirname(killed))).toEqual(left)
 })
 
@@ -190,7 +191,9 @@ test("what is read beside runs that begin and end is whole", async () => {
   let last = 0
   for (const until = Date.now() + 15_000; last < 10 && Date.now() < until; ) {
     const values =
-      readStore(file, (store) => store.load().rows.map((each) => Number(JSON.parse(each.props).value))) ?? []
+      (await readStore(file, async (store) =>
+        (await store.load()).rows.map((each) => Number(JSON.parse(each.props).value)),
+      )) ?? []
     expect(new Set(values).size, "one commit wrote them all").toBe(1)
     expect(values).toHaveLength(200)
     expect(values[0]).toBeGreaterThanOrEqual(last)
@@ -199,15 +202,18 @@ test("what is read beside runs that begin and end is whole", async () => {
   expect(last).toBeGreaterThanOrEqual(10)
 })
 
-test("one change writes the same few bytes into a store of 1,000 and of 100,000 rows", { timeout: 60_000 }, () => {
-  const written = [1_000, 100_000].map((count) => {
+test("one change writes the same few bytes into a store of 1,000 and of 100,000 rows", {
+  timeout: 60_000,
+}, async () => {
+  const written: number[] = []
+  for (const count of [1_000, 100_000]) {
     const file = join(testFolder(), `${count}.db`)
     const store = openStore(file)
-    const run = store.beginRun({ id: "r", command: "apply", who: "me", startedAt: 1, keyId: undefined })
-    store.commit(run, { rows: Array.from({ length: count }, (_, at) => row(`n${at}`)) })
-    store.close()
-    return bytesPerChange(file, count)
-  })
+    const run = await store.beginRun({ id: "r", command: "apply", who: "me", startedAt: 1, keyId: undefined })
+    await store.commit(run, { rows: Array.from({ length: count }, (_, at) => row(`n${at}`)) })
+    await store.close()
+    written.push(await bytesPerChange(file, count))
+  }
   const [small = 0, large = 0] = written
   expect(large).toBeLessThanOrEqual(16 * 1024)
   expect(large / small).toBeGreaterThan(0.9)
@@ -215,20 +221,20 @@ test("one change writes the same few bytes into a store of 1,000 and of 100,000 
 })
 
 /** Bytes that one change adds to the write-ahead log, over 200 changes spread over the store. */
-function bytesPerChange(file: string, count: number): number {
+async function bytesPerChange(file: string, count: number): Promise<number> {
   const changes = 200
   const store = openStore(file)
-  const run = store.beginRun({ id: "r2", command: "apply", who: "me", startedAt: 1, keyId: undefined })
+  const run = await store.beginRun({ id: "r2", command: "apply", who: "me", startedAt: 1, keyId: undefined })
   const begin = statSync(`${file}-wal`).size
   for (let at = 0; at < changes; at += 1) {
     const name = `n${(at * 7919) % count}`
-    const [seq] = store.commit(run, { intents: [intent(name)] })
-    store.commit(run, {
+    const [seq] = await store.commit(run, { intents: [intent(name)] })
+    await store.commit(run, {
       results: [{ seq: seq as number, outcome: "done", endedAt: 2, closes: true }],
       rows: [row(name)],
     })
   }
   const bytes = (statSync(`${file}-wal`).size - begin) / changes
-  store.close()
+  await store.close()
   return bytes
 }

@@ -15,6 +15,8 @@ export class TcpProxy {
   #connected = Promise.withResolvers<void>()
   /** From the client to the server. Undefined: as fast as it goes. */
   bytesPerSecond: number | undefined
+  /** What the server says does not reach the client any more; what the client says goes on to reach the server. */
+  isMuffled = false
   /** Bytes of the client that were passed on. */
   passedBytes = 0
 
@@ -75,6 +77,7 @@ export class TcpProxy {
       for await (const bytes of from as AsyncIterable<Buffer>) {
         for (let at = 0; at < bytes.length; ) {
           await this.#flows
+          if (!fromClient && this.isMuffled) break
           const slow = fromClient ? this.bytesPerSecond : undefined
           const slice = bytes.subarray(at, slow === undefined ? bytes.length : at + SLICE_BYTES)
           at += slice.length

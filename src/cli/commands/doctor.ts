@@ -6,7 +6,7 @@ import { declare, paramsFor } from "../../program/program.ts"
 import { localTools } from "../../run/local.ts"
 import { readRuns, readState } from "../../run/state-edit.ts"
 import { findKey } from "../../secrets/key.ts"
-import { type Holder, ownerOf } from "../../state/lock.ts"
+import type { Holder } from "../../state/lock.ts"
 import { type Call, paramsOf } from "../call.ts"
 import { pageFor, print, sayJson } from "../print.ts"
 import { stateFolderOf } from "../setup.ts"
@@ -23,7 +23,7 @@ interface Finding {
 /** Looks whether everything that Fettle needs is there. Writes nothing. */
 export async function doctor(call: Call): Promise<number> {
   const found = await stateOf(call)
-  const place = "file" in found ? found : undefined
+  const place = "home" in found ? found : undefined
   const folder = place?.folder ?? stateFolderOf(call, call.around.cwd)
   const findings = [
     { what: "node", ok: true, says: process.versions.node },
@@ -31,11 +31,11 @@ export async function doctor(call: Call): Promise<number> {
     ...tools(call),
     folderFinding("state folder", folder),
     await ignoredFinding(folder, call),
-    ...(place === undefined ? [] : stateFindings(place, call)),
-    keyFinding(place, call),
+    ...(place === undefined ? [] : await stateFindings(place, call)),
+    await keyFinding(place, call),
     folderFinding("folder of the key", dirname(call.around.key.file)),
     folderFinding("temporary folder", tmpdir()),
-    clockFinding(place),
+    await clockFinding(place),
   ]
   if (call.options.json === true) sayJson(findings)
   else show(findings, call)
@@ -70,7 +70,7 @@ function failed(what: string, error: FettleError): Finding {
 }
 
 function programFinding(found: Found | FettleError, { options }: Call): Finding {
-  if (!("file" in found)) return failed("program", found)
+  if (!("home" in found)) return failed("program", found)
   const { loaded, program, stage } = found
   if (loaded === undefined)
     return { what: "program", ok: false, says: "cannot be loaded", next: "fettle plan says why" }
@@ -153,11 +153,11 @@ async function trackedIn(folder: string, { around }: Call): Promise<string> {
   }
 }
 
-function stateFindings(place: Found, { around }: Call): readonly Finding[] {
+async function stateFindings({ home }: Found, { around }: Call): Promise<readonly Finding[]> {
   try {
-    const { rows, open } = readState(place.file)
-    const holder = ownerOf(place.file.replace(/\.db$/, ".lock"), around.host)
-    const says = existsSync(place.file) ? `${rows.length} recorded in ${place.file}` : "none yet"
+    const { rows, open } = await readState(home)
+    const holder = await home.owner(around.host)
+    const says = (await home.exists()) ? `${rows.length} recorded in ${home.name}` : "none yet"
     return [{ what: "state", ok: true, says }, openFinding(open.length, holder), lockFinding(holder)]
   } catch (thrown) {
     return [failed("state", asFettleError(thrown, "STATE_CORRUPT"))]
@@ -177,11 +177,11 @@ function lockFinding(holder: Holder | undefined): Finding {
   return { what: "lock", ok: true, says: `held by ${who} on ${host} (pid ${pid}, fettle ${command}, since ${since})` }
 }
 
-function keyFinding(place: Found | undefined, { around }: Call): Finding {
+async function keyFinding(place: Found | undefined, { around }: Call): Promise<Finding> {
   const where = around.key.given === undefined || around.key.given === "" ? around.key.file : "FETTLE_STATE_KEY"
   try {
     const key = findKey(around.key)
-    const wanted = place === undefined ? undefined : keyIdOf(place)
+    const wanted = place === undefined ? undefined : await keyIdOf(place)
     if (key === undefined && wanted === undefined)
       return { what: "data key", ok: true, says: `${where} (made at first need)` }
     if (key === undefined)
@@ -205,19 +205,19 @@ function keyFinding(place: Found | undefined, { around }: Call): Finding {
 }
 
 /** State that cannot be read is told on a line of its own. */
-function keyIdOf({ file }: Found): string | undefined {
+async function keyIdOf({ home }: Found): Promise<string | undefined> {
   try {
-    return readState(file).keyId
+    return (await readState(home)).keyId
   } catch {
     return undefined
   }
 }
 
 /** How long an absent mark is no proof is counted by this machine's clock: it must not run backwards. */
-function clockFinding(place: Found | undefined): Finding {
+async function clockFinding(place: Found | undefined): Promise<Finding> {
   const now = new Date()
   const says = now.toISOString()
-  const last = place === undefined ? undefined : lastRun(place)
+  const last = place === undefined ? undefined : await lastRun(place)
   if (last !== undefined && last > now.getTime())
     return {
       what: "clock",
@@ -228,9 +228,9 @@ function clockFinding(place: Found | undefined): Finding {
   return { what: "clock", ok: true, says }
 }
 
-function lastRun({ file }: Found): number | undefined {
+async function lastRun({ home }: Found): Promise<number | undefined> {
   try {
-    return readRuns(file)[0]?.startedAt
+    return (await readRuns(home))[0]?.startedAt
   } catch {
     return undefined
   }

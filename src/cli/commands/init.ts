@@ -4,7 +4,7 @@ import { basename, dirname, join } from "node:path"
 import { causeText, FettleError } from "../../errors.ts"
 import type { Call } from "../call.ts"
 import { workflows } from "../ci-workflows.ts"
-import { ownVersion } from "../load.ts"
+import { loadProgram, ownVersion } from "../load.ts"
 import { pageFor, print } from "../print.ts"
 
 /** Writes a small program that works. Nothing is ever overwritten. */
@@ -30,8 +30,10 @@ export async function init(call: Call): Promise<number> {
 }
 
 /** Writes a workflow for CI. @throws FettleError `USAGE`, `FILE_REFUSED` */
-function initCi(call: Call, system: string): number {
-  const workflow = Object.hasOwn(workflows, system) ? workflows[system]?.(ownVersion()) : undefined
+async function initCi(call: Call, system: string): Promise<number> {
+  const workflow = Object.hasOwn(workflows, system)
+    ? workflows[system]?.(ownVersion(), await nameOfProgram(call))
+    : undefined
   if (workflow === undefined)
     throw new FettleError("USAGE", `--ci knows ${Object.keys(workflows).join(" and ")}, not ${JSON.stringify(system)}`)
   const file = join(call.around.cwd, workflow.file)
@@ -42,6 +44,13 @@ function initCi(call: Call, system: string): number {
   page.add([["cyan", "next  "], "read its first lines: they say what is to be done once"])
   if (call.options.quiet !== true) print(page)
   return 0
+}
+
+/** As the program here says it; else as one that is made here would be named. */
+async function nameOfProgram(call: Call): Promise<string> {
+  const { cwd } = call.around
+  const isThere = call.options.file !== undefined || NAMES.some((each) => existsSync(join(cwd, each)))
+  return isThere ? (await loadProgram(call)).program.name : programName(cwd)
 }
 
 /** The second is an ES module whatever package.json says. */

@@ -6,7 +6,7 @@ import { FettleError } from "../../errors.ts"
 import type { FettleEvent } from "../../events/events.ts"
 import { escapeText } from "../../report/escape.ts"
 import { terminalReporter } from "../../report/terminal.ts"
-import { holderOf } from "../../state/lock.ts"
+import type { StateHome } from "../../state/home.ts"
 import type { Call } from "../call.ts"
 import { eventIn } from "../event-line.ts"
 import { safeJson, say } from "../print.ts"
@@ -22,7 +22,7 @@ export async function logs(call: Call): Promise<number> {
   const follows = call.options.follow === true
   let met = false
   let exitCode: number | undefined
-  for await (const line of follows ? growing(file, place.file) : linesOf(file)) {
+  for await (const line of follows ? growing(file, place.home) : linesOf(file)) {
     const event = eventIn(line)
     if (event?.type === "run.finished" && follows) exitCode = event.exitCode
     if (event === undefined || (node !== undefined && !isAbout(event, node))) continue
@@ -52,12 +52,12 @@ const LOOK_MS = 200
 const QUIET_MS = 2_000
 
 /** The lines of a log until its run has ended: it says so, or nobody holds the lock any more. */
-async function* growing(file: string, state: string): AsyncGenerator<string> {
+async function* growing(file: string, home: StateHome): AsyncGenerator<string> {
   let at = 0
   let rest = Buffer.alloc(0)
   for (let quietMs = 0; ; quietMs += LOOK_MS) {
     // Asked before it is read: what was written before the end is read below.
-    const isOver = quietMs >= QUIET_MS && holderOf(state.replace(/\.db$/, ".lock")) === undefined
+    const isOver = quietMs >= QUIET_MS && (await home.holder()) === undefined
     if (quietMs >= QUIET_MS) quietMs = 0
     for await (const chunk of createReadStream(file, { start: at }) as AsyncIterable<Buffer>) {
       at += chunk.length

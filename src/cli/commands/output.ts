@@ -12,7 +12,7 @@ export async function output(call: Call): Promise<number> {
   const place = await findState(call)
   const key = keyFor(call)
   const name = call.args[0]
-  const snapshot = readState(place.file)
+  const snapshot = await readState(place.home)
   const value = name === undefined ? allOutputs(snapshot, key) : outputAt(snapshot, name, key)
   if (call.options.json === true) sayJson(value)
   else if (typeof value === "object" && value !== null) list(value, name)

@@ -10,7 +10,7 @@ import { type Found, findState } from "../state-place.ts"
 /** Sends all traffic of a release back to a version that still runs. */
 export async function rollback(call: Call): Promise<number> {
   const place = await findState(call)
-  const snapshot = readState(place.file)
+  const snapshot = await readState(place.home)
   const release = releaseNamed(snapshot, call.args[0] ?? "")
   const version = versionBefore(snapshot, release, call.args[1])
   return goOn(call, place, { targets: [release], backTo: { release, version } })
@@ -19,7 +19,7 @@ export async function rollback(call: Call): Promise<number> {
 /** Lets a release that waits for a person go on to all traffic. */
 export async function promote(call: Call): Promise<number> {
   const place = await findState(call)
-  const release = releaseNamed(readState(place.file), call.args[0] ?? "")
+  const release = releaseNamed(await readState(place.home), call.args[0] ?? "")
   if (call.options.yes !== true && !call.around.canAsk)
     throw new FettleError(
       "CONSENT_MISSING",
@@ -28,15 +28,15 @@ export async function promote(call: Call): Promise<number> {
         next: "fettle release promote NAME --yes",
       },
     )
-  editState(place, (edit) => promoteHeld(edit, release))
+  await editState(place, (edit) => promoteHeld(edit, release))
   return goOn(call, place, { targets: [release] })
 }
 
 /** Lets a version that was rolled back be tried again. */
 export async function retry(call: Call): Promise<number> {
   const place = await findState(call)
-  const release = releaseNamed(readState(place.file), call.args[0] ?? "")
-  const version = editState(place, (edit) => forgetRefusal(edit, release))
+  const release = releaseNamed(await readState(place.home), call.args[0] ?? "")
+  const version = await editState(place, (edit) => forgetRefusal(edit, release))
   const page = pageFor(call)
   page.add([`${release}: ${version} may be tried again; next: fettle apply`])
   if (call.options.quiet !== true) print(page)

@@ -12,7 +12,7 @@ const HEAD = ["run", "began", "command", "outcome", "took", "by"]
 /** Lists the last runs, newest first. */
 export async function runs(call: Call): Promise<number> {
   const place = await findState(call)
-  const found = readRuns(place.file)
+  const found = await readRuns(place.home)
   if (call.options.json === true) sayJson(found)
   else if (found.length === 0) say(`There is no run of ${place.program} (${place.stage}) yet.`)
   else for (const line of tableLines([HEAD, ...found.map(cells)])) say(line)

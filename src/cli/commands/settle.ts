@@ -14,7 +14,7 @@ export async function settle(call: Call): Promise<number> {
   const place = await findState(call)
   const version = await versionOf(address, place, call)
   const page = pageFor(call)
-  page.add([editState(place, (edit) => settleIntent(edit, address, answer, version))])
+  page.add([await editState(place, (edit) => settleIntent(edit, address, answer, version))])
   if (call.options.quiet !== true) print(page)
   return 0
 }
@@ -28,8 +28,8 @@ function answerOf({ options }: Call): Answer {
 }
 
 /** The version that a row of the kind has; 1 where nothing knows the kind. */
-async function versionOf(address: string, { file, loaded, stage }: Found, { options }: Call): Promise<number> {
-  const kind = readState(file).open.findLast((intent) => intent.address === address)?.kind
+async function versionOf(address: string, { home, loaded, stage }: Found, { options }: Call): Promise<number> {
+  const kind = (await readState(home)).open.findLast((intent) => intent.address === address)?.kind
   if (kind === undefined) return 1
   const builtIn = await builtInKind(kind)
   if (builtIn !== undefined || loaded === undefined) return builtIn?.version ?? 1

@@ -4,6 +4,9 @@ import { causeText, FettleError } from "../../errors.ts"
 import { forgetRows, type ListedRow, listRows, moveRow, type ShownRow, showRow } from "../../run/state-commands.ts"
 import { editState, readState } from "../../run/state-edit.ts"
 import { exportState, importState, parseExport } from "../../run/state-export.ts"
+import { withoutSealed } from "../../run/state-rotate.ts"
+import type { StateHome } from "../../state/home.ts"
+import { EMPTY, type Snapshot, type Whole } from "../../state/store.ts"
 import type { Call } from "../call.ts"
 import { pageFor, print, say, sayJson, tableLines } from "../print.ts"
 import { findState } from "../state-place.ts"
@@ -11,7 +14,7 @@ import { findState } from "../state-place.ts"
 /** Lists what state remembers. */
 export async function list(call: Call): Promise<number> {
   const place = await findState(call)
-  const rows = listRows(readState(place.file))
+  const rows = listRows(await readState(place.home))
   if (call.options.json === true) sayJson(rows)
   else if (rows.length === 0) say(`State of ${place.program} (${place.stage}) is empty.`)
   else for (const line of tableLines(rows.map(cells))) say(line)
@@ -25,7 +28,7 @@ function cells({ address, id, connection, notes }: ListedRow): readonly string[]
 /** Prints all that state remembers of one thing. */
 export async function show(call: Call): Promise<number> {
   const place = await findState(call)
-  const row = showRow(readState(place.file), call.args[0] ?? "")
+  const row = showRow(await readState(place.home), call.args[0] ?? "")
   if (call.options.json === true) sayJson(row)
   else shown(row, call)
   return 0
@@ -58,13 +61,13 @@ function values(name: string, of: unknown): readonly (readonly [string, string])
 /** Gives a recorded thing another address. */
 export async function mv(call: Call): Promise<number> {
   const [from = "", to = ""] = call.args
-  editState(await findState(call), (edit) => moveRow(edit, from, to))
+  await editState(await findState(call), (edit) => moveRow(edit, from, to))
   return done(call, `${from} is now ${to}. Rename it in the program too.`)
 }
 
 /** Removes addresses from state; the things stay. */
 export async function forget(call: Call): Promise<number> {
-  const count = editState(await findState(call), (edit) => forgetRows(edit, call.args))
+  const count = await editState(await findState(call), (edit) => forgetRows(edit, call.args))
   return done(
     call,
     `Forgot ${count === 1 ? "1 address" : `${count} addresses`}. What is there stays; Fettle no longer looks after it.`,
@@ -74,8 +77,28 @@ export async function forget(call: Call): Promise<number> {
 /** Writes all of state as JSON. */
 export async function exportAll(call: Call): Promise<number> {
   const place = await findState(call)
-  sayJson(exportState(readState(place.file), place.program, place.stage, new Date()))
+  const { home, program, stage } = place
+  const snapshot = call.options.withoutKey === true ? await unproven(home) : await readState(home)
+  sayJson(exportState(snapshot, program, stage, new Date()))
   return 0
+}
+
+/** What is left where the key is lost. @throws FettleError `STATE_NOT_FOUND` */
+async function unproven(home: StateHome): Promise<Snapshot> {
+  const whole = await home.readUnproven()
+  if (whole === undefined) throw new FettleError("STATE_NOT_FOUND", `there is no state in ${home.name}`)
+  const { rows, lines, targets } = withoutSealed(whole)
+  return { ...EMPTY, rows, open: lines.filter(({ open }) => open).map(asIntent), targets: new Map(targets) }
+}
+
+function asIntent({
+  outcome: _outcome,
+  endedAt: _endedAt,
+  error: _error,
+  open: _open,
+  ...intent
+}: Whole["lines"][number]) {
+  return intent
 }
 
 /** Reads an export into an empty state. */
@@ -83,7 +106,7 @@ export async function importAll(call: Call): Promise<number> {
   const file = resolve(call.around.cwd, call.args[0] ?? "")
   const place = await findState(call)
   const found = parseExport(textOf(file), place.program, place.stage)
-  editState(place, (edit) => importState(edit, found), { make: true, keyId: found.keyId })
+  await editState(place, (edit) => importState(edit, found), { make: true, keyId: found.keyId })
   return done(call, `Imported ${found.rows.length} rows. Next: fettle plan`)
 }
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import { FettleError } from "../../errors.ts"
-import { type Holder, holderOf, ownerOf } from "../../state/lock.ts"
+import type { Holder } from "../../state/lock.ts"
 import type { Call } from "../call.ts"
 import { pageFor, print } from "../print.ts"
 import { findState } from "../state-place.ts"
@@ -10,15 +10,14 @@ const LOOK_MS = 100
 /** Tells the run that holds the lock to end in order, and waits until it has: what is under way finishes, a release stays where it stands. */
 export async function stop(call: Call): Promise<number> {
   const place = await findState(call)
-  const lock = place.file.replace(/\.db$/, ".lock")
-  const holder = holderOf(lock)
+  const holder = await place.home.holder()
   if (holder === undefined)
     throw new FettleError("RUN_NOT_FOUND", `no run of ${place.program} (${place.stage}) is under way`, {
       next: "fettle runs lists those that were",
     })
   tellToStop(holder, call)
   say(call, `Stopping fettle ${holder.command} of ${holder.who} (process ${holder.pid}): what is under way finishes.`)
-  while (isSame(ownerOf(lock, call.around.host), holder)) await sleep(LOOK_MS)
+  while (isSame(await place.home.owner(call.around.host), holder)) await sleep(LOOK_MS)
   say(call, "It has ended. What it did: fettle logs last")
   return 0
 }

@@ -1,0 +1,40 @@
+import type { Holder } from "./lock.ts"
+import type { Store, Whole } from "./store.ts"
+
+/** What can be asked of state that is only read. */
+export type Reader = Pick<Store, "load" | "runs" | "entries" | "dump">
+
+/** Where the state of one stage lives: in a file of this machine, or in a store that others use too. */
+export interface StateHome {
+  /** For people: a path, or an address without its password. */
+  readonly name: string
+  /** Others use it too: then its data key must be theirs as well. */
+  readonly isShared: boolean
+  /** Whether there is state. */
+  exists(): Promise<boolean>
+  /**
+   * Reads without writing a byte, also beside a run; undefined where there is no state.
+   * @throws FettleError `STATE_CORRUPT`, `STATE_NEWER`, `STATE_WRITE`, and of a shared one `STATE_UNREACHABLE`, `STATE_ALTERED`, `STATE_ROLLED_BACK`
+   */
+  read<T>(read: (store: Reader) => Promise<T>): Promise<T | undefined>
+  /**
+   * Takes the lock and opens state for writing, making it where there is none.
+   * @throws FettleError `STATE_LOCKED`, and what `read` throws
+   */
+  take(holder: Omit<Holder, "since">): Promise<Held>
+  /** Who seems to hold the lock; where that is told by a note, whether its process lives is asked on this machine alone. */
+  owner(host: string): Promise<Holder | undefined>
+  /** What is there, though nothing proves it: for who has lost the key. */
+  readUnproven(): Promise<Whole | undefined>
+  /** Who holds the lock for certain; nobody is kept from it. */
+  holder(): Promise<Holder | undefined>
+}
+
+/** State whose lock is held. */
+export interface Held {
+  readonly store: Store
+  /** Aborted with the error that says it when the lock is somebody else's; a lock that only its owner's end frees has none. */
+  readonly lost?: AbortSignal
+  /** Closes state, and lets the lock go. */
+  release(): Promise<void>
+}
