@@ -72,19 +72,20 @@ export function program<const P extends Params>(
   const stages = freeze(copyOf(options.stages ?? {})) as Readonly<Record<string, Params>>
   const providers = Object.freeze([...(options.providers ?? [])])
   const notify = Object.freeze([...(options.notify ?? [])])
+  const store = typeof options.store === "object" ? { store: Object.freeze({ ...options.store }) } : {}
   return Object.freeze({
     [PROGRAM]: true,
     name,
     params: Object.freeze({ ...params }),
     stages,
-    options: Object.freeze({ ...options, stages, providers, notify }) as ProgramOptions<Params>,
+    options: Object.freeze({ ...options, ...store, stages, providers, notify }) as ProgramOptions<Params>,
     place,
     build,
   })
 }
 
 /** What `program(…)` takes besides its name, parameters and function. */
-const OPTIONS = ["stages", "providers", "notify"] as const
+const OPTIONS = ["stages", "providers", "notify", "store"] as const
 
 /** Refuses what would be found out only on the stage, or in the failure, that it is about. */
 function checkProgram(name: string, params: Params, build: unknown, options: ProgramOptions<Params>): void {
@@ -106,7 +107,10 @@ function checkProgram(name: string, params: Params, build: unknown, options: Pro
     checkName(stage, "stage")
     checkStage(stage, given, params)
   }
-  const { notify = [] } = options
+  const { notify = [], store = "" } = options
+  const addresses = isPlain(store) ? Object.values(store) : [store]
+  if (!addresses.every((each) => typeof each === "string"))
+    throw new FettleError("PROPS_INVALID", `program ${name}: store must be an address, or an address for each stage`)
   if (!Array.isArray(notify) || !notify.every(isNotifyRule))
     throw new FettleError("PROPS_INVALID", `program ${name}: notify must be a list of what notify(…) gives`)
 }
