@@ -28,8 +28,8 @@ async function measured(given: Bench, folder: string, server: PostgresWorld): Pr
   const name = COUNT.toLocaleString("en")
   const otherName = "SQLite in a file"
   const applied = await given.interleave(ROUNDS, {
-    ours: async () => (await places.ours.clear(), places.ours.apply()),
-    other: async () => (await places.other.clear(), places.other.apply()),
+    ours: places.ours.applyAnew,
+    other: places.other.applyAnew,
   })
   given.row({
     name: `apply of ${name}, PostgreSQL on loopback`,
@@ -52,12 +52,12 @@ function place(folder: string, server?: PostgresWorld) {
   const fettle = async (...words: readonly string[]): Promise<number> =>
     (await run([process.execPath, cli, ...words, ...args], { env: { ...peerEnv, ...env, ...shared } })).seconds
   return {
-    apply: () => fettle("apply", "--yes"),
     plan: () => fettle("plan", "--check"),
-    clear: async (): Promise<void> => {
+    applyAnew: async (): Promise<number> => {
       rmSync(folder, { recursive: true, force: true })
       mkdirSync(folder, { recursive: true })
       await server?.admin("drop table if exists fettle_entry, fettle_state")
+      return fettle("apply", "--yes")
     },
   }
 }

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import { FettleError } from "../../errors.ts"
 import type { Holder } from "../../state/lock.ts"
-import { machineHere } from "../../state/machine.ts"
 import type { Call } from "../call.ts"
 import { pageFor, print } from "../print.ts"
 import { findState } from "../state-place.ts"
@@ -32,8 +31,7 @@ function say(call: Call, text: string): void {
 
 /** @throws FettleError `STATE_LOCKED` where it is a process of somebody else or of another machine */
 function tellToStop(holder: Holder, { around }: Call): void {
-  if (holder.machine === undefined ? holder.host !== around.host : holder.machine !== machineHere())
-    throw elsewhere(holder)
+  if (holder.isFromHere === undefined ? holder.host !== around.host : !holder.isFromHere) throw elsewhere(holder)
   try {
     process.kill(holder.pid, "SIGTERM")
   } catch (cause) {
@@ -47,7 +45,7 @@ function tellToStop(holder: Holder, { around }: Call): void {
 
 /** A shared lock needs nobody to free it; a run elsewhere is ended there. */
 function elsewhere({ who, host, pid, command, since }: Holder): FettleError {
-  const fact = `fettle ${command} of ${who} (process ${pid}, since ${since}) runs on ${host}, or in another container there; it cannot be stopped from here`
+  const fact = `fettle ${command} of ${who} (process ${pid}, since ${since}) runs on ${host}, and was not begun in this folder; it cannot be stopped from here`
   return new FettleError("STATE_LOCKED", fact, {
     next: `there: fettle stop; in CI, cancel the job. Where it is dead or cut off, its lock frees itself: fettle apply waits for that`,
   })
