@@ -371,7 +371,7 @@ export const catalogue = {
   },
   STATE_LOCK_LOST: {
     means:
-      "This run was cut off from the shared store for so long that another one took the lock. It has written nothing since, and ends.",
+      "This run was cut off from the shared store for so long that another one took the lock, or may have. It has written nothing since, and ends.",
     next: "wait for the other run to end, then apply again",
   },
   STATE_ALTERED: {

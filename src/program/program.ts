@@ -76,19 +76,20 @@ export function program<const P extends Params>(
   const providers = Object.freeze([...(options.providers ?? [])])
   const notify = Object.freeze([...(options.notify ?? [])])
   const approvals = freeze(copyOf(options.approvals ?? {})) as Readonly<Record<string, ApprovalRule>>
+  const store = typeof options.store === "object" ? { store: Object.freeze({ ...options.store }) } : {}
   return Object.freeze({
     [PROGRAM]: true,
     name,
     params: Object.freeze({ ...params }),
     stages,
-    options: Object.freeze({ ...options, stages, providers, notify, approvals }) as ProgramOptions<Params>,
+    options: Object.freeze({ ...options, ...store, stages, providers, notify, approvals }) as ProgramOptions<Params>,
     place,
     build,
   })
 }
 
 /** What `program(…)` takes besides its name, parameters and function. */
-const OPTIONS = ["stages", "providers", "notify", "approvals"] as const
+const OPTIONS = ["stages", "providers", "notify", "approvals", "store"] as const
 
 /** Refuses what would be found out only on the stage, or in the failure, that it is about. */
 function checkProgram(name: string, params: Params, build: unknown, options: ProgramOptions<Params>): void {
@@ -110,8 +111,11 @@ function checkProgram(name: string, params: Params, build: unknown, options: Pro
     checkName(stage, "stage")
     checkStage(stage, given, params)
   }
-  const { notify = [], approvals = {} } = options
+  const { notify = [], approvals = {}, store = "" } = options
   checkApprovals(name, approvals, [DEFAULT_STAGE, ...Object.keys(options.stages ?? {})])
+  const addresses = isPlain(store) ? Object.values(store) : [store]
+  if (!addresses.every((each) => typeof each === "string"))
+    throw new FettleError("PROPS_INVALID", `program ${name}: store must be an address, or an address for each stage`)
   if (!Array.isArray(notify) || !notify.every(isNotifyRule))
     throw new FettleError("PROPS_INVALID", `program ${name}: notify must be a list of what notify(…) gives`)
 }

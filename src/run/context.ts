@@ -125,7 +125,13 @@ const HIDDEN_CHARACTERS = 8
 function storePasswords({ store, secrets: { env } }: RunSetup): readonly string[] {
   const inAddress = /^[^/]*:\/\/[^/?#@:]*:([^/?#@]*)@/.exec(store ?? "")?.[1]
   const given = ["PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"].map(env)
-  const all = [inAddress === undefined ? undefined : decodeURIComponent(inAddress), ...given]
+  const all = [
+    inAddress,
+    inAddress?.replace(/(?:%[0-9A-Fa-f]{2})+/g, (encoded) =>
+      Buffer.from(encoded.replaceAll("%", ""), "hex").toString(),
+    ),
+    ...given,
+  ]
   return all.filter((each) => each !== undefined).filter((each) => each.length >= HIDDEN_CHARACTERS)
 }
 

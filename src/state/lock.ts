@@ -12,8 +12,8 @@ export interface Holder {
   readonly command: string
   /** ISO 8601. */
   readonly since: string
-  /** Of a lock that machines share: which one it is; names may be the same. */
-  readonly machine?: string
+  /** Of a lock that machines share: its run was begun in this folder of this machine. */
+  readonly isFromHere?: boolean
 }
 
 export interface Lock {

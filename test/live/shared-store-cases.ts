@@ -6,16 +6,23 @@ import { createInterface } from "node:readline"
 import { setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { expect, onTestFinished, test, vi } from "vitest"
-import { DataKey } from "../../src/secrets/key.ts"
+import { migrateState } from "../../src/run/state-migrate.ts"
+import { rotateKey } from "../../src/run/state-rotate.ts"
+import { DataKey, keyInFile } from "../../src/secrets/key.ts"
+import { fileHome } from "../../src/state/file-home.ts"
 import type { Held, StateHome } from "../../src/state/home.ts"
 import { linkOf } from "../../src/state/shared/chain.ts"
-import { takeLease } from "../../src/state/shared/lease.ts"
+import { sharedHolder, takeLease } from "../../src/state/shared/lease.ts"
 import type { Entry, Head, Kept, Ledger } from "../../src/state/shared/ledger.ts"
-import { COMPILED } from "../support/crash.ts"
-import { testFolder } from "../support/runs.ts"
+import type { Store } from "../../src/state/store.ts"
+import threeThings from "../fixtures/crash/three-nodes.ts"
+import { safes } from "../fixtures/safe.ts"
+import { COMPILED, runChild } from "../support/crash.ts"
+import { runsIn, testFolder } from "../support/runs.ts"
 import { seeded } from "../support/seeded.ts"
-import { intent, row, storeContract, who } from "../support/store-contract.ts"
+import { intent, row, storeContract, tenRuns, who } from "../support/store-contract.ts"
 import { TcpProxy } from "../support/tcp-proxy.ts"
+import { world } from "../support/world.ts"
 
 /** The key of the team, in tests. */
 export const KEY = Buffer.alloc(32, 7).toString("base64")
@@ -56,6 +63,8 @@ export function sharedStoreCases(worldOf: () => SharedWorld): void {
   networkCases(worldOf)
   alteredCases(worldOf)
   keyCases(worldOf)
+  movingCases(worldOf)
+  crashCases(worldOf)
 }
 
 function child(world: SharedWorld, place: string, words: readonly string[], lease = "2s"): ChildProcess {
@@ -105,7 +114,7 @@ function lockCases(worldOf: () => SharedWorld): void {
     await filled(worldOf().homeOf(place))
     const racers = Array.from({ length: 3 }, () => worldOf().ledger(place))
     for (let race = 0; race < worldOf().races; race += 1) {
-      const ends = await Promise.allSettled(racers.map((ledger) => takeLease(ledger, who, 60_000)))
+      const ends = await Promise.allSettled(racers.map((ledger) => takeLease(ledger, sharedHolder(who), 60_000)))
       const won = ends.flatMap((end, at) => (end.status === "fulfilled" ? [{ at, fence: end.value }] : []))
       expect(won).toHaveLength(1)
       for (const end of ends) if (end.status === "rejected") expect(end.reason).toMatchObject({ code: "STATE_LOCKED" })
@@ -175,7 +184,7 @@ function networkCases(worldOf: () => SharedWorld): void {
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() - 86_400_000 })
     onTestFinished(() => void vi.useRealTimers())
     const other = await overtake(world.homeOf("cut", { lease: "2s" }))
-    expect(await late).toMatchObject({ code: "STATE_UNREACHABLE" })
+    expect(await late).toMatchObject({ code: expect.stringMatching(/^STATE_(UNREACHABLE|LOCK_LOST)$/) })
     await vi.waitUntil(() => cut.lost?.aborted, { timeout: 20_000, interval: 20 }) // it must not go on: others may begin
     await other.store.commit(await other.store.beginRun(begun), { rows: [row("theirs")] })
     proxy.resume()
@@ -426,5 +435,144 @@ function keyCases(worldOf: () => SharedWorld): void {
     }
     expect(await world.homeOf("keyed", { key: undefined }).holder()).toBeUndefined()
     expect(JSON.stringify(await world.raw("keyed"))).not.toContain(KEY)
+  })
+}
+
+const THREE = fileURLToPath(new URL("../fixtures/crash/three-nodes.ts", import.meta.url))
+
+/** How somebody else goes on: with nothing but the address and the key. */
+function envOf(world: SharedWorld, options: HomeOptions = { lease: "2s" }): Record<string, string> {
+  return { ...world.env, FETTLE_STORE: world.address(options), FETTLE_STATE_KEY: KEY }
+}
+
+function crashCases(worldOf: () => SharedWorld): void {
+  test("SIGKILL in the middle: another laptop goes on, and nothing is made twice or lost", {
+    timeout: 120_000,
+  }, async () => {
+    const shared = worldOf()
+    for (const killAt of [2, 5, 8]) {
+      const far = world(join(testFolder(), "world"))
+      const order = (command: "apply" | "plan", at = 0) =>
+        ({ command, module: THREE, options: { folder: far.folder }, folder: testFolder(), killAt: at }) as const
+      expect((await runChild(order("apply", killAt), envOf(shared))).signal).toBe("SIGKILL")
+      const { report, stderr } = await runChild(order("apply"), envOf(shared))
+      expect(report, `${killAt}: ${stderr}`).toMatchObject({ exitCode: 0, errors: [] })
+      expect(far.names()).toEqual(["a", "b", "c"])
+      expect(["a", "b", "c"].map((name) => far.get(name)?.serial)).toEqual([1, 2, 3])
+      expect((await runChild(order("plan"), envOf(shared))).report).toMatchObject({ outcome: "unchanged", errors: [] })
+      await shared.put("three.dev", undefined)
+    }
+  })
+
+  test("a store that goes away in the middle of an apply: what is not in its journal is not begun, and the next one goes on", {
+    timeout: 60_000,
+  }, async () => {
+    const shared = worldOf()
+    for (const cutAt of [1, 2, 3]) {
+      const proxy = await TcpProxy.start(shared.port)
+      const far = world(join(testFolder(), "world"))
+      let commits = 0
+      const wrapStore = (store: Store): Store => {
+        const commit = store.commit.bind(store)
+        store.commit = async (run, batch) => {
+          commits += 1
+          if (commits === cutAt) await proxy.stop()
+          return commit(run, batch)
+        }
+        return store
+      }
+      const cut = runsIn(testFolder(), { env: envOf(shared, { lease: "2s", port: proxy.port }), wrapStore })
+      const first = await cut.apply(threeThings({ folder: far.folder }))
+      expect(first).toMatchObject({ outcome: "failed", exitCode: 1, error: { code: "STATE_UNREACHABLE" } })
+      const bodies = (await shared.raw("three.dev")).entries.map(({ body }) => body).join()
+      for (const name of far.names()) expect(bodies).toContain(`test.thing[${name}]`)
+      await waitFree(shared.homeOf("three.dev"))
+      const second = await runsIn(testFolder(), { env: envOf(shared) }).apply(threeThings({ folder: far.folder }))
+      expect(second).toMatchObject({ outcome: "done", error: undefined })
+      expect(["a", "b", "c"].map((name) => far.get(name)?.serial)).toEqual([1, 2, 3])
+      await shared.put("three.dev", undefined)
+    }
+  })
+}
+
+/** Waits until a lock was let go or its lease is over. */
+async function waitFree(home: StateHome): Promise<void> {
+  await vi.waitUntil(async () => (await home.holder()) === undefined, { timeout: 10_000, interval: 50 })
+}
+
+function movingCases(worldOf: () => SharedWorld): void {
+  test("state moves from a file into the store and on into another file, whole; where it was nobody goes on", {
+    timeout: 60_000,
+  }, async () => {
+    const home = worldOf().homeOf("moved")
+    const [first, last] = [fileHome(join(testFolder(), "state.db")), fileHome(join(testFolder(), "state.db"))]
+    const key = new DataKey(Buffer.from(KEY, "base64"))
+    const random = seeded(11)
+    for (let run = 0; run < 2; run += 1) {
+      const { store, release } = await first.take(who)
+      await tenRuns(store, random)
+      await release()
+    }
+    const whole = { ...(await first.read((store) => store.dump())), keyId: key.id }
+    expect(await migrateState(first, home, key, who)).toMatchObject({ rows: whole.rows?.length, runs: 20 })
+    expect(await home.read((store) => store.dump())).toEqual(whole)
+    for (const use of [() => first.read((store) => store.load()), () => first.take(who)])
+      await expect(use()).rejects.toThrowError(
+        expect.objectContaining({ code: "STATE_MOVED", fact: expect.stringContaining(home.name) }),
+      )
+    await expect(migrateState(home, first, key, who)).rejects.toThrowError(code("STATE_MOVED"))
+
+    await migrateState(home, last, key, who)
+    expect(await last.read((store) => store.dump())).toEqual(whole)
+    await expect(home.read((store) => store.load())).rejects.toThrowError(code("STATE_MOVED"))
+    await expect(home.take(who)).rejects.toThrowError(code("STATE_MOVED"))
+  })
+
+  test("a store that holds something is not moved into; a move that was cut off before its mark goes on", async () => {
+    const key = new DataKey(Buffer.from(KEY, "base64"))
+    const from = fileHome(join(testFolder(), "state.db"))
+    await filled(from)
+    const full = worldOf().homeOf("moved into")
+    await filled(full, ["x"])
+    await expect(migrateState(from, full, key, who)).rejects.toThrowError(code("STATE_IMPORT"))
+    expect(await rowsOf(from)).toEqual(["a", "b", "c"])
+
+    const to = worldOf().homeOf("moved halfway")
+    const { store, release } = await to.take(who)
+    await store.replace((await from.read((each) => each.dump())) as never, key)
+    await release()
+    expect(await migrateState(from, to, key, who)).toMatchObject({ rows: 3 })
+    await expect(from.take(who)).rejects.toThrowError(code("STATE_MOVED"))
+  })
+
+  test("with another key all is sealed anew, nothing looks changed, and the old key opens nothing", {
+    timeout: 60_000,
+  }, async () => {
+    const shared = worldOf()
+    const [folder, file] = [testFolder(), join(testFolder(), "next.key")]
+    const old = new DataKey(Buffer.from(KEY, "base64"))
+    const env = { ...envOf(shared), SAFE_PASSWORD: "a password that is given" }
+    expect(await runsIn(testFolder(), { env }).apply(safes(folder))).toMatchObject({ outcome: "done" })
+    const before = (await shared.raw("safes.dev")).head.serial
+    expect(await rotateKey(shared.homeOf("safes.dev"), old, keyInFile(file), who)).toBe(3)
+    const { head, entries } = await shared.raw("safes.dev")
+    expect(head.base).toBeGreaterThan(before)
+    expect(JSON.stringify(entries)).not.toMatch(/a password that|token of/)
+    const [refused, planned] = await Promise.all(
+      [env, { ...env, FETTLE_STATE_KEY: "", FETTLE_STATE_KEY_FILE: file }].map((each) =>
+        runsIn(testFolder(), { env: each }).plan(safes(folder)),
+      ),
+    )
+    expect(refused?.error).toMatchObject({ code: "STATE_KEY_WRONG" })
+    expect(planned).toMatchObject({ outcome: "unchanged", error: undefined })
+    const third = join(testFolder(), "third.key")
+    await rotateKey(
+      shared.homeOf("safes.dev", { key: readFileSync(file, "utf8").trim() }),
+      keyInFile(file),
+      keyInFile(third),
+      who,
+    )
+    const again = { ...env, FETTLE_STATE_KEY: "", FETTLE_STATE_KEY_FILE: third }
+    expect(await runsIn(testFolder(), { env: again }).plan(safes(folder))).toMatchObject({ outcome: "unchanged" })
   })
 }

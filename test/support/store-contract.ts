@@ -174,7 +174,7 @@ export function storeContract(homeOf: HomeMaker): void {
 }
 
 /** Ten runs that change what they find, by chance. */
-async function tenRuns(store: Store, random: () => number): Promise<void> {
+export async function tenRuns(store: Store, random: () => number): Promise<void> {
   const pick = <T>(some: readonly T[]): T | undefined => some[Math.floor(random() * some.length)]
   for (let at = 0; at < 10; at += 1) {
     const run = await store.beginRun({ ...begun, id: `run ${at}` })

@@ -31,10 +31,7 @@ function say(call: Call, text: string): void {
 
 /** @throws FettleError `STATE_LOCKED` where it is a process of somebody else or of another machine */
 function tellToStop(holder: Holder, { around }: Call): void {
-  if (holder.host !== around.host)
-    throw new FettleError("STATE_LOCKED", `the run is a process of ${holder.host}, and this is ${around.host}`, {
-      next: `on ${holder.host}: fettle stop`,
-    })
+  if (holder.isFromHere === undefined ? holder.host !== around.host : !holder.isFromHere) throw elsewhere(holder)
   try {
     process.kill(holder.pid, "SIGTERM")
   } catch (cause) {
@@ -44,6 +41,14 @@ function tellToStop(holder: Holder, { around }: Call): void {
       next: "as that user: fettle stop",
     })
   }
+}
+
+/** A shared lock needs nobody to free it; a run elsewhere is ended there. */
+function elsewhere({ who, host, pid, command, since }: Holder): FettleError {
+  const fact = `fettle ${command} of ${who} (process ${pid}, since ${since}) runs on ${host}, and was not begun in this folder; it cannot be stopped from here`
+  return new FettleError("STATE_LOCKED", fact, {
+    next: `there: fettle stop; in CI, cancel the job. Where it is dead or cut off, its lock frees itself: fettle apply waits for that`,
+  })
 }
 
 function isSame(now: Holder | undefined, before: Holder): boolean {

@@ -13,6 +13,13 @@ const AHEAD_MS = 2_000
 /** How often a lock whose holder seems to be gone is looked at, in parts of its lease. */
 const LOOKS = 8
 
+const LOOK_MAX_MS = 5_000
+
+/** Who takes a lock from here. */
+export function sharedHolder(given: Omit<Holder, "since">): SharedHolder {
+  return { ...given, nonce: randomUUID(), machine: machineHere() }
+}
+
 /** How long one may wait for a store that does not answer: no longer than others leave one its lock. */
 export function patienceOf(leaseMs: number): number {
   return leaseMs / 2
@@ -24,8 +31,7 @@ export function patienceOf(leaseMs: number): number {
  * @returns the fence: every write says it, so that who was overtaken writes nothing
  * @throws FettleError `STATE_LOCKED` saying who, where and since when
  */
-export async function takeLease(ledger: Ledger, given: Omit<Holder, "since">, leaseMs: number): Promise<number> {
-  const holder: SharedHolder = { ...given, nonce: randomUUID(), machine: machineHere() }
+export async function takeLease(ledger: Ledger, holder: SharedHolder, leaseMs: number): Promise<number> {
   let waitedFor: { readonly version: string; readonly from: number } | undefined
   for (;;) {
     const seen = await retrying(patienceOf(leaseMs), () => ledger.look())
@@ -38,7 +44,7 @@ export async function takeLease(ledger: Ledger, given: Omit<Holder, "since">, le
     }
     if (isFresh(seen) || (waitedFor !== undefined && waitedFor.version !== seen.version)) throw lockedBy(seen)
     waitedFor ??= { version: seen.version, from: performance.now() }
-    await sleep(seen.leaseMs / LOOKS)
+    await sleep(Math.min(seen.leaseMs / LOOKS || LOOK_MAX_MS, LOOK_MAX_MS)) // what a store says of a lease may be anything
   }
 }
 
@@ -71,8 +77,8 @@ function lockedBy(seen: SeenLock): FettleError {
 /** Who holds a lock now. */
 export function holderIn(seen: SeenLock | undefined): Holder | undefined {
   if (seen?.holder === undefined || isFree(seen)) return undefined
-  const { who, host, pid, command, machine } = seen.holder
-  return { who, host, pid, command, since: seen.since, machine }
+  const { who, host, pid, command } = seen.holder
+  return { who, host, pid, command, since: seen.since }
 }
 
 /** A lock that is kept by renewing it. */
@@ -113,12 +119,20 @@ export class Lease {
     this.renewedAt(asked)
   }
 
+  /** An answer that does not come is none: at the end of its lease others may begin, so nothing may go on here. */
   async #beat(): Promise<void> {
-    try {
-      await this.confirm()
-    } catch (thrown) {
-      if (this.isDoubtful && thrown instanceof FettleError) this.lose(thrown) // others may begin by now
-    }
+    const late = sleep(this.#leaseMs / RENEWALS, undefined, { ref: false }).then(() => "late")
+    const failed = await Promise.race([
+      this.confirm().then(
+        () => undefined,
+        (thrown) => thrown,
+      ),
+      late,
+    ])
+    if (failed === undefined || !this.isDoubtful) return
+    this.lose(
+      failed instanceof FettleError ? failed : lockLost("the store has not answered for the whole of the lease"),
+    )
   }
 
   lose(error: FettleError = lockLost()): FettleError {
@@ -139,6 +153,6 @@ export function now(): number {
 
 const BEGUN = Date.now() - performance.now()
 
-export function lockLost(): FettleError {
-  return new FettleError("STATE_LOCK_LOST", "another run took the lock while this one was cut off")
+function lockLost(fact = "another run took the lock while this one was cut off"): FettleError {
+  return new FettleError("STATE_LOCK_LOST", fact)
 }

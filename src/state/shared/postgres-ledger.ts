@@ -68,7 +68,7 @@ export class PostgresLedger implements Ledger {
     const [first, ...rest] = rows ?? []
     if (first === undefined) return undefined
     if (first.serial !== 0) return this.#headless(rest.length + 1)
-    return { head: headIn(first, this.name), entries: rest.map(entryIn) }
+    return { head: this.#parsed<Head>(first.body, "its head"), entries: rest.map(entryIn) }
   }
 
   /** Entries without a head are no state that could be begun anew. */
@@ -76,15 +76,23 @@ export class PostgresLedger implements Ledger {
     throw new FettleError("STATE_ALTERED", `${this.name}: its head is gone, and ${count} of its entries are there`)
   }
 
+  #parsed<T>(text: unknown, what: string): T {
+    try {
+      return JSON.parse(String(text)) as T
+    } catch (cause) {
+      throw new FettleError("STATE_ALTERED", `${this.name}: ${what} is not as Fettle wrote it`, { cause })
+    }
+  }
+
   async head(): Promise<Head | undefined> {
     const rows = await this.#askAny("select head as body from fettle_state where place = $1", [this.#place.place])
-    return rows?.[0] === undefined ? undefined : headIn(rows[0], this.name)
+    return rows?.[0] === undefined ? undefined : this.#parsed<Head>(rows[0].body, "its head")
   }
 
   async look(): Promise<SeenLock | undefined> {
     const row = (await this.#askAny(SEE, [this.#place.place]))?.[0]
     if (row === undefined) return undefined
-    const holder = row.holder === null ? undefined : (JSON.parse(String(row.holder)) as SharedHolder)
+    const holder = row.holder === null ? undefined : this.#parsed<SharedHolder>(row.holder, "its holder")
     const [fence, ageMs, leaseMs] = [Number(row.fence), Number(row.age), Number(row.lease_ms)]
     return { holder, since: String(row.since), ageMs, leaseMs, fence, version: `${fence}.${row.renewals}` }
   }
@@ -192,14 +200,6 @@ function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
     signal.addEventListener("abort", () => reject(signal.reason), { once: true })
     work.then(resolve, reject)
   })
-}
-
-function headIn({ body }: Row, store: string): Head {
-  try {
-    return JSON.parse(String(body)) as Head
-  } catch (cause) {
-    throw new FettleError("STATE_ALTERED", `${store}: its head is not as Fettle wrote it`, { cause })
-  }
 }
 
 function entryIn({ serial, body, link }: Row): Entry {

@@ -5,7 +5,8 @@ import type { Held, StateHome } from "../home.ts"
 import type { Holder } from "../lock.ts"
 import type { Whole } from "../store.ts"
 import { refuseAltered, sealed } from "./chain.ts"
-import { holderIn, patienceOf, takeLease } from "./lease.ts"
+import { HolderNote } from "./holder-note.ts"
+import { holderIn, patienceOf, sharedHolder, takeLease } from "./lease.ts"
 import type { Head, Kept, Ledger } from "./ledger.ts"
 import { Remembered } from "./remembered.ts"
 import { retrying } from "./retry.ts"
@@ -35,11 +36,13 @@ export class SharedHome implements StateHome {
   readonly name: string
   readonly #parts: SharedParts
   readonly #witness: Witness
+  readonly #note: HolderNote
 
   constructor(parts: SharedParts) {
     this.#parts = parts
     this.name = `${parts.name} (${parts.place})`
     this.#witness = new Witness(parts.folder, parts.place, parts.name)
+    this.#note = new HolderNote(parts.folder, parts.place)
   }
 
   exists(): Promise<boolean> {
@@ -51,7 +54,12 @@ export class SharedHome implements StateHome {
   }
 
   holder(): Promise<Holder | undefined> {
-    return this.#with(async (ledger) => holderIn(await this.#asked(() => ledger.look())))
+    return this.#with(async (ledger) => {
+      const seen = await this.#asked(() => ledger.look())
+      const holder = holderIn(seen)
+      const isFromHere = holder !== undefined && this.#note.read() === seen?.holder?.nonce
+      return holder === undefined ? undefined : { ...holder, isFromHere }
+    })
   }
 
   read<T>(read: Parameters<StateHome["read"]>[0] & ((store: never) => Promise<T>)): Promise<T | undefined> {
@@ -82,9 +90,10 @@ export class SharedHome implements StateHome {
     const ledger = this.#parts.open()
     try {
       await this.#makeWhereNone(ledger)
-      const fence = await takeLease(ledger, holder, leaseMs)
+      const taker = sharedHolder(holder)
+      const fence = await takeLease(ledger, taker, leaseMs)
       try {
-        return await this.#opened(ledger, fence)
+        return await this.#opened(ledger, fence, this.#note.write(taker))
       } catch (thrown) {
         await ledger.release(fence).catch(() => {})
         throw thrown
@@ -95,7 +104,7 @@ export class SharedHome implements StateHome {
     }
   }
 
-  async #opened(ledger: Ledger, fence: number): Promise<Held> {
+  async #opened(ledger: Ledger, fence: number, ended: () => void): Promise<Held> {
     const kept = await this.#asked(() => ledger.read())
     if (kept === undefined) throw new FettleError("STATE_WRITE", `${this.name} was removed while it was opened`)
     const { remembered, key } = this.#checked(kept)
@@ -104,6 +113,7 @@ export class SharedHome implements StateHome {
     this.#witness.remember(store)
     const release = async (): Promise<void> => {
       await store.close()
+      ended()
       this.#witness.remember(store)
     }
     return { store, lost: store.lease.lost, release }
