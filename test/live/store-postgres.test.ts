@@ -42,7 +42,7 @@ function worldIn(server: PostgresWorld): SharedWorld {
   }
   return {
     port: server.port,
-    races: 1_000,
+    times: { races: 1_000, tens: 6, cuts: 3 },
     env,
     address,
     homeOf: (place, options = {}) => homeAt(address(options), place, options),

@@ -12,6 +12,9 @@ const LEASE_MS = 30_000
 const LEASE_MIN_MS = 1_000
 const LEASE_MAX_MS = 600_000
 
+/** So long an answer is waited for at least, however short the lease is. */
+const ANSWER_MIN_MS = 3_000
+
 /** What a shared state is opened with. */
 export interface SharedGiven {
   /** postgres://… or s3://… */
@@ -38,7 +41,7 @@ function ledgerOf(
   leaseMs: number,
   env: SharedGiven["env"],
 ): { name: string; open: () => Ledger } {
-  const answerMs = leaseMs / 2
+  const answerMs = Math.max(leaseMs / 2, ANSWER_MIN_MS)
   const scheme = /^([a-z0-9]{1,20}):\/\//.exec(address)?.[1]
   if (scheme === "s3") {
     const { login, name, prefix } = bucketLogin(address, env, answerMs)

@@ -7,16 +7,17 @@ const PAUSE_MS = 100
 const PAUSE_MAX_MS = 2_000
 
 /**
- * Tries again what a store did not answer, until it has or `patienceMs` are over; what it did answer is not tried again.
+ * Tries again what a store did not answer, once at least, until it has or `patienceMs` are over; what it did answer is not tried again.
  * @throws FettleError `STATE_UNREACHABLE`
  */
 export async function retrying<T>(patienceMs: number, work: () => Promise<T>): Promise<T> {
   const begun = performance.now()
-  for (let pauseMs = PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, PAUSE_MAX_MS)) {
+  for (let tries = 1, pauseMs = PAUSE_MS; ; tries += 1, pauseMs = Math.min(2 * pauseMs, PAUSE_MAX_MS)) {
     try {
       return await work()
     } catch (thrown) {
-      if (!mayPass(thrown) || performance.now() - begun + pauseMs > patienceMs) throw thrown
+      const isOver = performance.now() - begun + pauseMs > patienceMs // also where the process was stopped on the way
+      if (!mayPass(thrown) || (isOver && tries > 1)) throw thrown
     }
     await sleep(pauseMs * (0.5 + Math.random() / 2)) // many that were cut off at once do not come back at once
   }
