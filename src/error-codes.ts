@@ -313,11 +313,11 @@ export const catalogue = {
   },
   RELEASE_UNDECIDED: {
     means: "A release could not be decided; it waits as it is.",
-    next: "fettle release promote NAME, or fettle rollback NAME; or apply again to go on judging",
+    next: "fettle release promote RELEASE, or fettle rollback RELEASE; or apply again to go on judging",
   },
   RELEASE_REFUSED: {
     means: "The declared version has been rolled back before.",
-    next: "declare another version; or let it be tried again: fettle release retry NAME",
+    next: "declare another version; or let it be tried again: fettle release retry RELEASE",
   },
   RELEASE_NOT_KEPT: {
     means: "A version is to come back that the release no longer keeps.",

@@ -200,7 +200,7 @@ export class RollOut {
   async #late(): Promise<Over | undefined> {
     const { want, before, now } = this.#parts
     if (now() - this.#progress.startedMs < ms(want.deadline)) return undefined
-    const sentence = `Undecided after ${String(want.deadline)}: ${this.#progress.sentence ?? "its checks gave no answer"}`
+    const sentence = `Undecided after ${String(want.deadline)}: ${this.#progress.sentence?.replace(/^undecided: /, "") ?? "its checks gave no answer"}`
     if (want.onInconclusive === "promote") {
       await this.#goTo(this.#steps.length - 1)
       return "all"
@@ -246,7 +246,9 @@ export class RollOut {
       if (stopped !== undefined) return stopped
     }
     await hook(want.hooks?.promoted ?? [], signal)
-    const outputs = promoted(want, before, this.#praise())
+    const praise = this.#praise()
+    tell(praise)
+    const outputs = promoted(want, before, praise)
     const stay = new Set(outputs.kept.map(({ version }) => version))
     const gone = [...(before?.live === undefined ? [] : [before.live]), ...(before?.kept ?? [])].filter(
       ({ version }) => !stay.has(version) && version !== want.version,

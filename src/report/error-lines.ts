@@ -35,15 +35,16 @@ function addLabelled(page: Page, [style, label]: readonly [Style, string], text:
   page.add([" ".repeat(indent), [style, pad(label, LABEL_WIDTH)], text], indent + LABEL_WIDTH)
 }
 
-/** A next step as it can be typed: the run and the address stand where the catalogue has RUN, NODE and ADDRESS. */
+/** A next step as it can be typed: the run and the address stand where the catalogue has RUN, NODE, ADDRESS and RELEASE. */
 export function nextStep(next: string, { address, runId }: Pick<ErrorPlace, "address" | "runId">): string {
   const quoted = address === undefined ? undefined : `'${address.replaceAll("'", "'\\''")}'`
   const names: Readonly<Record<string, string | undefined>> = {
     RUN: runId?.slice(0, RUN_LENGTH),
     NODE: quoted,
     ADDRESS: quoted,
+    RELEASE: /^fettle\.release\[([\w.-]+)\]$/.exec(address ?? "")?.[1] ?? quoted,
   }
-  return next.replace(/\b(RUN|NODE|ADDRESS)\b/g, (name) => names[name] ?? name)
+  return next.replace(/\b(RUN|NODE|ADDRESS|RELEASE)\b/g, (name) => names[name] ?? name)
 }
 
 /** A place as it is typed from the root folder: `fettle.ts:12`. */
