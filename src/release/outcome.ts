@@ -42,7 +42,7 @@ export function held(
     sentence,
     ...(before?.live === undefined ? {} : { live: before.live }),
     kept: before?.kept ?? [],
-    held: { version: want.version, progress },
+    held: { version: want.version, progress: { ...progress, waits: true } },
   }
 }
 

@@ -11,6 +11,10 @@ export const progressShape = z.object({
   step: z.number().int(),
   stepSinceMs: z.number(),
   startedMs: z.number(),
+  /** From when its deadline counts, where it has waited for a person who said that it goes on. */
+  resumedMs: z.number().optional(),
+  /** It waits for a person. */
+  waits: z.boolean().optional(),
   /** Names of all that it has with who sends the traffic. */
   servers: z.array(z.string()).default([]),
   /** When all traffic went to it. */

@@ -84,7 +84,9 @@ export class RollOut {
     this.#steps = isBeside ? BESIDE : stepsOf(want, this.#sides)
     const servers = namesOf([...this.#sides.after, ...this.#sides.fresh])
     const known = progress?.servers ?? []
-    this.#progress = { ...(progress ?? this.#fromStart()), servers: [...new Set([...known, ...servers])] }
+    const { waits, ...left } = progress ?? this.#fromStart()
+    const resumed = waits === true ? { resumedMs: parts.now() } : {} // that it is applied again is an answer: go on judging
+    this.#progress = { ...left, ...resumed, servers: [...new Set([...known, ...servers])] }
   }
 
   #fromStart(): Omit<Progress, "servers"> {
@@ -168,14 +170,14 @@ export class RollOut {
 
   /** Before the last step the counts must have said yes; they are taken at the step before it until they do. */
   async #settled(): Promise<Over | undefined> {
-    const { judging, want } = this.#parts
+    const { judging } = this.#parts
     const at = this.#steps.length - 2
     if (at < 0 || !judging.counts) return undefined
     for (;;) {
       const ended = await this.#look(at)
       if (ended === "promote") return undefined
       if (typeof ended === "object") return ended
-      const over = await this.#pause(this.#progress.startedMs + ms(want.deadline))
+      const over = await this.#pause(this.#deadlineMs())
       if (over !== undefined) return over
     }
   }
@@ -196,10 +198,15 @@ export class RollOut {
     return `at minute ${minute}, with ${this.#steps[step]?.words ?? "no traffic"}`
   }
 
+  #deadlineMs(): number {
+    const { startedMs, resumedMs = startedMs } = this.#progress
+    return resumedMs + ms(this.#parts.want.deadline)
+  }
+
   /** What becomes of a release whose time is over; undefined while it is not. */
   async #late(): Promise<Over | undefined> {
     const { want, before, now } = this.#parts
-    if (now() - this.#progress.startedMs < ms(want.deadline)) return undefined
+    if (now() < this.#deadlineMs()) return undefined
     const sentence = `Undecided after ${String(want.deadline)}: ${this.#progress.sentence?.replace(/^undecided: /, "") ?? "its checks gave no answer"}`
     if (want.onInconclusive === "promote") {
       await this.#goTo(this.#steps.length - 1)

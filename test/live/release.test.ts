@@ -161,6 +161,21 @@ describe.skipIf(!canStartHaproxy())("a release behind HAProxy", () => {
     expect(await world.answersNow()).toEqual(["2"])
   })
 
+  test("one that waits for a person is judged for its whole time again where it is applied again", {
+    timeout: 120_000,
+  }, async () => {
+    const runs = runsIn(world.folder)
+    const waiting = build(world.optionsOf("2", { more: { steps: [50, 100], stepFor: "200ms", deadline: "2s" } }))
+    expect(failed(await runs.apply(build(world.optionsOf("1"))))).toEqual([])
+    for (const _time of [1, 2, 3]) {
+      const run = await runs.apply(waiting)
+      expect(failed(run)).toEqual([expect.stringMatching(/^RELEASE_UNDECIDED: Undecided after 2s: 0 errors in/)])
+      const ended = run.events.find((each) => each.type === "node.finished" && each.address.endsWith("release[shop]"))
+      expect(ended).toMatchObject({ durationMs: expect.any(Number) })
+      expect((ended as { durationMs: number }).durationMs).toBeGreaterThanOrEqual(2_000)
+    }
+  })
+
   test("one that burns its error budget with all traffic on it goes back, also where its watch was cut off", {
     timeout: 240_000,
   }, async () => {
