@@ -13,10 +13,13 @@ const ROUNDS = 5
  * loopback (`fsync = on`), beside the same with state in a file: from the start of the process to its end.
  */
 export default async function bench(given: Bench): Promise<void> {
-  const server = await PostgresWorld.start()
+  const server = await PostgresWorld.start([], undefined, {
+    fsync: "on",
+    shared_buffers: "128MB",
+    log_statement: "none",
+  })
   try {
-    await server.admin("alter system set fsync = on", "postgres")
-    await server.admin("select pg_reload_conf()", "postgres")
+    if ((await server.admin("show fsync")) !== "on") throw new Error("the server syncs nothing")
     await withFolder("shared", (folder) => measured(given, folder, server))
   } finally {
     await server.stop()

@@ -1,4 +1,5 @@
 import { join, resolve } from "node:path"
+import { escapeText } from "../report/escape.ts"
 import { builtInKind } from "../run/built-in.ts"
 import type { RunSetup } from "../run/context.ts"
 import { localTools } from "../run/local.ts"
@@ -39,6 +40,7 @@ export function setupOf(call: Call, loaded: Loaded, { pause, ...parts }: Parts):
     params: paramsOf(options),
     stateFolder: stateFolderOf(call, loaded.folder),
     store: storeOf(call),
+    tellWait: (text) => process.stderr.write(`! ${escapeText(text)}\n`),
     command: call.command,
     who: around.who,
     host: around.host,

@@ -34,6 +34,8 @@ export interface RunSetup {
   readonly tools: LocalTools
   /** Where state lives in the place of `stateFolder`: postgres://…, s3://… or file:FOLDER. Default: as the program says. */
   readonly store?: string | undefined
+  /** Hears for what a run waits before it begins. */
+  readonly tellWait?: ((text: string) => void) | undefined
   /** What the store of a run passes through before anything is written to it. */
   readonly wrapStore?: ((store: Store) => Store) | undefined
   /** True where only state is looked at: no connection and no secret is opened. */

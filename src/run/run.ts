@@ -10,7 +10,7 @@ import { prefixOfVersions, standingVersions, stands, versionIn, withoutRefused }
 import type { Address } from "../program/address.ts"
 import { declare } from "../program/program.ts"
 import { releaseMemories } from "../release/memory.ts"
-import type { Held } from "../state/home.ts"
+import type { Held, OnWait } from "../state/home.ts"
 import type { Store } from "../state/store.ts"
 import { refuseUnapproved } from "./approved.ts"
 import { EXIT, type RunContext, type RunResult, type RunSetup } from "./context.ts"
@@ -88,7 +88,7 @@ export async function applyProgram(
   let held: Held | undefined
   const begin = async (): Promise<Begun> => {
     const { who, host, pid, command } = setup
-    held = await (await homeOf(setup)).take({ who, host, pid, command })
+    held = await (await homeOf(setup)).take({ who, host, pid, command }, waitsFor(setup))
     const snapshot = await held.store.load()
     const key = snapshot.keyId === undefined ? newKey(setup) : printing(existingKey(setup), snapshot)
     return { snapshot, key, lost: held.lost }
@@ -100,6 +100,14 @@ export async function applyProgram(
   } finally {
     await held?.release()
   }
+}
+
+/** Whose lock may soon be over. */
+function waitsFor({ tellWait }: RunSetup): OnWait {
+  return ({ who, host, command, since }, mostMs) =>
+    tellWait?.(
+      `${who} on ${host} (fettle ${command}, since ${since}) does not renew its lock: waiting until it is back or its lease is over, at most ${Math.ceil(mostMs / 1_000)} s.`,
+    )
 }
 
 function written({ wrapStore }: RunSetup, { store }: Held): Store {

@@ -19,9 +19,10 @@ export interface StateHome {
   read<T>(read: (store: Reader) => Promise<T>): Promise<T | undefined>
   /**
    * Takes the lock and opens state for writing, making it where there is none.
+   * @param onWait is told once whose lock is waited for: a holder that seems to be gone
    * @throws FettleError `STATE_LOCKED`, and what `read` throws
    */
-  take(holder: Omit<Holder, "since">): Promise<Held>
+  take(holder: Omit<Holder, "since">, onWait?: OnWait): Promise<Held>
   /** Who seems to hold the lock; where that is told by a note, whether its process lives is asked on this machine alone. */
   owner(host: string): Promise<Holder | undefined>
   /** What is there, though nothing proves it: for who has lost the key. */
@@ -29,6 +30,9 @@ export interface StateHome {
   /** Who holds the lock for certain; nobody is kept from it. */
   holder(): Promise<Holder | undefined>
 }
+
+/** Hears whose lock is waited for, and how long that may take. */
+export type OnWait = (holder: Holder, mostMs: number) => void
 
 /** State whose lock is held. */
 export interface Held {

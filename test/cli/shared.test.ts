@@ -149,6 +149,23 @@ describe.skipIf(!hasPostgres)("a team with one store", () => {
     const user = laptop(database)
     const param = ["--param", `folder=${testFolder()}/board`]
     expect(await user.run("apply", "--yes", ...param)).toMatchObject({ code: 0 })
+    user.write(
+      "fettle.ts",
+      `import { program, task } from "fettle"
+      export default program("notice", {}, () => void task("wait", { run: ["sh", "-c", "touch waiting; while [ ! -e go ]; do sleep 0.1; done"] }))`,
+    )
+    const running = user.start(["apply", "--yes"], { env: user.env })
+    onTestFinished(() => user.write("go", ""))
+    await vi.waitUntil(() => user.has("waiting"), { timeout: 15_000, interval: 20 })
+    expect(await laptop(database).run("stop"), "from another folder").toMatchObject({
+      code: 1,
+      text: expect.stringContaining("not begun in this folder"),
+    })
+    const stopping = user.start(["stop"], { env: user.env })
+    await stopping.saw("Stopping fettle apply")
+    user.write("go", "")
+    expect(await stopping.ended).toMatchObject({ code: 0 })
+    await running.ended
     const holder = { who: "eve", host: "laptop-7", pid: 1, command: "apply", nonce: "n", machine: "another" }
     await postgres.admin(
       `update fettle_state set holder = '${JSON.stringify(holder)}', renewed = now() + interval '1 second', lease_ms = 60000, since = now()`,
@@ -157,7 +174,7 @@ describe.skipIf(!hasPostgres)("a team with one store", () => {
     const stop = await user.run("stop")
     expect(stop).toMatchObject({ code: 1, text: expect.stringContaining("laptop-7") })
     expect(stop.text).toMatch(/cannot be stopped from here.*its lock frees itself/s)
-    const second = await user.run("apply", "--yes", ...param)
+    const second = await user.run("apply", "--yes")
     expect(second.text).toMatch(/eve on laptop-7 \(pid 1, fettle apply, since 20.*holds the lock/)
   })
 

@@ -43,7 +43,12 @@ export class PostgresWorld implements DatabaseWorld {
     this.socket = server.folder
   }
 
-  static async start(enter: readonly string[] = [], socket?: string): Promise<PostgresWorld> {
+  /** @param more settings of the server in the place of those that make tests fast */
+  static async start(
+    enter: readonly string[] = [],
+    socket?: string,
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<PostgresWorld> {
     const bin = programs() as string
     const server = new ServerProcess("postgres", enter)
     const world = new PostgresWorld(server, await freePort())
@@ -62,6 +67,7 @@ export class PostgresWorld implements DatabaseWorld {
       ssl_cert_file: certFile,
       ssl_key_file: keyFile,
       log_statement: "all",
+      ...more,
     }
     const given = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`])
     await server.start([join(bin, "postgres"), "-D", server.at("data"), ...given], () =>

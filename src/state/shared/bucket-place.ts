@@ -9,7 +9,7 @@ export function bucketLogin(
 ): { readonly login: BucketLogin; readonly name: string; readonly prefix: string } {
   const [, bucket = "", path = "", query = ""] =
     /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/([^?#]*))?(?:\?([^#]*))?$/.exec(address) ?? []
-  if (bucket === "") throw new FettleError("STORE_INVALID", "it is not s3://bucket/prefix")
+  if (bucket === "") throw new FettleError("STORE_INVALID", "the address of the store is not s3://bucket/prefix")
   const params = new URLSearchParams(query)
   for (const key of params.keys())
     if (!["endpoint", "region", "lease"].includes(key))

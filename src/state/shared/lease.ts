@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto"
 import { setTimeout as sleep } from "node:timers/promises"
 import { FettleError } from "../../errors.ts"
+import type { OnWait } from "../home.ts"
 import { type Holder, locked } from "../lock.ts"
 import { isAlive, machineHere } from "../machine.ts"
 import type { Ledger, SeenLock, SharedHolder } from "./ledger.ts"
@@ -31,7 +32,12 @@ export function patienceOf(leaseMs: number): number {
  * @returns the fence: every write says it, so that who was overtaken writes nothing
  * @throws FettleError `STATE_LOCKED` saying who, where and since when
  */
-export async function takeLease(ledger: Ledger, holder: SharedHolder, leaseMs: number): Promise<number> {
+export async function takeLease(
+  ledger: Ledger,
+  holder: SharedHolder,
+  leaseMs: number,
+  onWait: OnWait = () => {},
+): Promise<number> {
   let waitedFor: { readonly version: string; readonly from: number } | undefined
   for (;;) {
     const seen = await retrying(patienceOf(leaseMs), () => ledger.look())
@@ -43,6 +49,7 @@ export async function takeLease(ledger: Ledger, holder: SharedHolder, leaseMs: n
       continue // who won is looked at: it may be us, where the first answer was lost
     }
     if (isFresh(seen) || (waitedFor !== undefined && waitedFor.version !== seen.version)) throw lockedBy(seen)
+    if (waitedFor === undefined) onWait(holderIn(seen) as Holder, seen.leaseMs)
     waitedFor ??= { version: seen.version, from: performance.now() }
     await sleep(Math.min(seen.leaseMs / LOOKS || LOOK_MAX_MS, LOOK_MAX_MS)) // what a store says of a lease may be anything
   }

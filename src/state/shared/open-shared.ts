@@ -50,7 +50,7 @@ function ledgerOf(
   if (scheme !== "postgres" && scheme !== "postgresql")
     throw new FettleError(
       "STORE_INVALID",
-      scheme === undefined ? "it is no address" : `there is no store for ${scheme}://`,
+      scheme === undefined ? "the address of the store is none" : `there is no store for ${scheme}://`,
     )
   const { login, name } = postgresLogin(address, env("PGPASSWORD"))
   return { name, open: () => new PostgresLedger({ place, login, name, answerMs }) }

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto"
 import { FettleError } from "../../errors.ts"
 import { type DataKey, findKey, type KeyPlaces } from "../../secrets/key.ts"
-import type { Held, StateHome } from "../home.ts"
+import type { Held, OnWait, StateHome } from "../home.ts"
 import type { Holder } from "../lock.ts"
 import type { Whole } from "../store.ts"
 import { refuseAltered, sealed } from "./chain.ts"
@@ -85,13 +85,13 @@ export class SharedHome implements StateHome {
     return kept === undefined ? undefined : rememberedIn(kept).whole(kept.head.keyId)
   }
 
-  async take(holder: Omit<Holder, "since">): Promise<Held> {
+  async take(holder: Omit<Holder, "since">, onWait?: OnWait): Promise<Held> {
     const { leaseMs } = this.#parts
     const ledger = this.#parts.open()
     try {
       await this.#makeWhereNone(ledger)
       const taker = sharedHolder(holder)
-      const fence = await takeLease(ledger, taker, leaseMs)
+      const fence = await takeLease(ledger, taker, leaseMs, onWait)
       try {
         return await this.#opened(ledger, fence, this.#note.write(taker))
       } catch (thrown) {
