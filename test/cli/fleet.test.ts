@@ -123,7 +123,7 @@ export default program("site", {}, () => {
     const at = fleetOf(
       "web01,web02",
       `    const file = (path: string, after: any[] = []) => resource(host.file, path, { path: \`\${here}/\${path}\`, content: "x" }, { after })
-    if (name === "web01") resource(host.command, "slow", { run: \`until [ -e \${here}/last ]; do sleep 0.1; done; touch \${here}/seen\`, creates: \`\${here}/seen\` })
+    if (name === "web01") resource(host.command, { name: "slow", script: \`until [ -e \${here}/last ]; do sleep 0.1; done; touch \${here}/seen\`, creates: \`\${here}/seen\` })
     else file("last", [check("second", command.succeeds(["test", "-e", \`\${here}/second\`]), { after: [file("second", [check("first", command.succeeds(["test", "-e", \`\${here}/first\`]), { after: [file("first")] })])] })])
 `,
     )
