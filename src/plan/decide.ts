@@ -146,6 +146,7 @@ function replaced(work: Work, made: PlannedChange): PlannedChange {
 /** Reasons that are no fault of the read: each is mended in a way of its own. */
 const OWN_REMEDY: ReadonlySet<string> = new Set<FettleError["code"]>([
   "OUTPUT_WRONG",
+  "FILE_REFUSED",
   "OPEN_INTENT",
   "TARGET_CHANGED",
   "DUPLICATE_ID",

@@ -272,6 +272,7 @@ async function decideOne(
   work.planned = work.want === undefined ? undecided(work, works) : decide(work, options, engine)
   if (options.verifyOnly === true) return observeOnly(work)
   if (leavesAlone(work.planned) && work.provider.followsNeeds === true) followNeeds(work, works)
+  followChange(work, works)
   followMaker(work, makers)
   if (options.force?.includes(work.address) === true && work.planned.action !== "blocked") forceRun(work)
   if (options.refreshOnly !== true) permit(work, engine.caller)
@@ -285,6 +286,22 @@ function followNeeds(work: Work, works: ReadonlyMap<Address, Work>): void {
   if (mover === undefined) return
   work.known = NOTHING
   work.planned = { ...headOf(work), action: "decide", because: `it looks at what ${mover} makes` }
+}
+
+/** What is refused as it is now may be another once what it needs has changed: only its turn can tell. */
+function followChange(work: Work, works: ReadonlyMap<Address, Work>): void {
+  if (work.planned?.action !== "blocked" || work.planned.error?.code !== "FILE_REFUSED") return
+  const changes = (need: Address): boolean => !leavesAlone(works.get(need)?.planned ?? { action: "none" })
+  const mover = work.declaration?.needs.find((need) => works.get(need)?.connection === work.connection && changes(need))
+  if (mover === undefined) return
+  work.followsChange = true
+  work.error = undefined
+  work.known = NOTHING
+  work.planned = {
+    ...headOf(work),
+    action: "decide",
+    because: `it is refused as it is now, and ${mover} changes first`,
+  }
 }
 
 /** What is wanted may be made before its turn: what was read of that now says nothing of then, nor that it is not there. */

@@ -149,13 +149,24 @@ describe.each(shellsHere())("parts of files through %s", (shell) => {
 
     test.each([
       ["no file", {}, "", /^l: FILE_REFUSED there is no file .*conf$/],
-      ["two that match", { replaces: "^(#Port|Permit)" }, SSHD, /2 lines match, of numbers 2 3: give a narrower/],
       ["no place", { place: { after: "^nowhere" } }, SSHD, /no line matches \^nowhere, after which it is to go/],
       ["a wrong place", { place: { after: "(" } }, SSHD, /grep: .*\(/],
     ])("%s is refused", async (_what, props, before, words) => {
       if (before !== "") writeFileSync(path, before)
       expect(failures(await world.apply([line("l", { line: "new", ...props })])).join()).toMatch(words)
       expect(readdirSync(folder)).toEqual(before === "" ? [] : ["conf"])
+    })
+
+    test("of two that match nobody can tell which is meant: refused before anything is changed, and where it comes later", async () => {
+      writeFileSync(path, SSHD)
+      const nodes = [line("l", { line: "new", replaces: "^(#Port|Permit)" })]
+      const words = /2 lines match, of numbers 2 3: give a narrower/
+      expect((await world.read(nodes)).get("l")).toMatchObject({
+        failed: { code: "FILE_REFUSED", fact: expect.stringMatching(words) },
+      })
+      const unseen = new Map<string, Seen<unknown>>([["l", { absent: true }]])
+      expect(failures(await world.change(nodes, unseen)).join()).toMatch(words)
+      expect(text()).toBe(SSHD)
     })
 
     test("an expression that grep does not take fails the read, not absence", async () => {

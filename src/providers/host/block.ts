@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto"
+import { posix } from "node:path"
 import { z } from "zod"
 import { type ChangeParts, type HostAnswer, type HostChange, hostKind } from "../../connect/host/kind.ts"
 import { quote } from "../../connect/host/quote.ts"
@@ -84,6 +85,7 @@ export const block = hostKind({
     const at = wantedOf(want, last)
     return { stat: [at.path], script: readScript(at, mayBeSecret(want, last)) }
   },
+  writesAt: ({ want, last }) => [posix.dirname(wantedOf(want, last).path)],
   answer,
   plan,
   change: changeBlock,

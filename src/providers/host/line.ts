@@ -1,3 +1,4 @@
+import { posix } from "node:path"
 import { z } from "zod"
 import { type ChangeParts, type HostAnswer, type HostChange, hostKind } from "../../connect/host/kind.ts"
 import { quote } from "../../connect/host/quote.ts"
@@ -81,6 +82,7 @@ export const line = hostKind({
       ? { stat: [path], script: readScript(path, words) }
       : { stat: [path], shared: { script: lookAtLines, words: [word] } }
   },
+  writesAt: ({ want, last }) => [posix.dirname(pathOf(want, last?.outputs))],
   answer,
   plan,
   change: changeLine,
@@ -145,6 +147,8 @@ function answer({ want, last }: Key<Want, Outputs>, found: HostAnswer): Seen<Out
   if ("failed" in at || at.type === "directory" || at.type === "other") return { failed: notOfType(path, at, "file") }
   const { there, lines, failed } = told(path, wordsOf(want, last?.outputs), found)
   if (failed !== undefined) return { failed: new FettleError("READ_FAILED", `${path}: ${failed}`) }
+  const several = want?.line !== undefined && !want.multiple && !there && lines.length > 1
+  if (several) return { failed: severalMatch(path, lines) }
   const wanted = want === undefined ? last?.outputs.line : want.line
   const shown = { found: lines.join("\n") }
   if (there && lines.length === 0) return { outputs: { path, line: wanted ?? "" } }
@@ -155,6 +159,13 @@ function answer({ want, last }: Key<Want, Outputs>, found: HostAnswer): Seen<Out
     : there
       ? { outputs: { path, line: wanted ?? "" }, shown }
       : { absent: true, shown }
+}
+
+/** Which of them is meant nobody can tell. */
+function severalMatch(path: string, lines: readonly string[]): FettleError {
+  const numbers = lines.map((each) => each.slice(0, each.indexOf(":")))
+  const fact = `${path}: ${lines.length} lines match, of numbers ${numbers.join(" ")}: give a narrower expression, or multiple: true`
+  return new FettleError("FILE_REFUSED", fact)
 }
 
 /** What the host told of one item; the lines that are told of are few and short. */
