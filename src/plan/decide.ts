@@ -164,7 +164,7 @@ const OWN_REMEDY: ReadonlySet<string> = new Set<FettleError["code"]>([
 function unread(failed: FettleError): FettleError {
   const next = failed.next === "" ? {} : { next: failed.next }
   const code = OWN_REMEDY.has(failed.code) ? failed.code : "READ_FAILED"
-  return new FettleError(code, failed.fact, { cause: failed, ...next })
+  return new FettleError(code, failed.fact, { ...(failed.cause === undefined ? {} : { cause: failed.cause }), ...next })
 }
 
 function lookUp(work: Work): PlannedChange {
