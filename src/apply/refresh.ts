@@ -88,7 +88,7 @@ async function mustRead(
   const old = isOld(work, guards, engine)
   if (step.kind !== "node" || work.declaration === undefined) return work.seen === undefined || old
   const needsMoved = work.declaration.needs.some((need) => changed.has(need))
-  const follows = work.followsMaker || (needsMoved && work.provider.followsNeeds === true)
+  const follows = work.followsMaker || work.followsChange || (needsMoved && work.provider.followsNeeds === true)
   if (work.want !== undefined && (work.declaration.complete || !needsMoved))
     return follows || (old && work.declaration.type === "resource" && work.planned?.action !== "none")
   const props = await resolveProps(work, works, engine, false)

@@ -39,7 +39,7 @@ function becomeOf({ options: { become, askPassword } }: Call): Pick<SshOptions, 
   if (become !== undefined && become !== "sudo" && become !== "doas")
     throw new FettleError("USAGE", `--become takes sudo or doas, not ${JSON.stringify(become)}`)
   if (askPassword !== true) return become === undefined ? {} : { become }
-  if (become === "sudo") return { become: { by: "sudo", password: secret.prompt("sudo") } }
+  if (become === "sudo") return { become: { by: "sudo", password: secret.prompt("sudo", { weak: true }) } }
   throw new FettleError("USAGE", "--ask-password asks for the password of sudo; it needs --become sudo")
 }
 

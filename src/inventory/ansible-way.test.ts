@@ -41,13 +41,17 @@ test.each<[Vars, string]>([
   [{ ansible_host: "$(touch x)" }, "PROPS_INVALID"],
   [{ ansible_user: "-oProxyCommand=x" }, "PROPS_INVALID"],
   [{ ansible_user: "a;touch x" }, "PROPS_INVALID"],
-  [{ ansible_port: "22 -oProxyCommand=x" }, "PROPS_INVALID"],
-  [{ ansible_port: 0 }, "PROPS_INVALID"],
+  [{ ansible_port: "22 -oProxyCommand=x" }, "INVENTORY_OPTION"],
+  [{ ansible_port: 0 }, "INVENTORY_OPTION"],
   [{ ansible_ssh_private_key_file: "-oProxyCommand=x" }, "PROPS_INVALID"],
   [{ ansible_ssh_private_key_file: "a\nb" }, "PROPS_INVALID"],
   [{ ansible_become: true, ansible_become_user: "root -- sh" }, "PROPS_INVALID"],
 ])("%j is refused", (vars, code) => {
   expect(() => targetOf(vars)).toThrow(expect.objectContaining({ code }))
+})
+
+test("what is no port is told as it was written", () => {
+  expect(() => targetOf({ ansible_port: "ssh" })).toThrow('ansible_port is not taken: "ssh" is no port')
 })
 
 test("the home folder stands for ~ in the path of a key", () => {

@@ -49,11 +49,13 @@ export function ansibleWay(name: string, vars: Vars): Way {
 function optionsOf(name: string, vars: Vars): SshOptions {
   const user = textOf(name, vars, "ansible_user", "ansible_ssh_user")
   const port = textOf(name, vars, "ansible_port", "ansible_ssh_port")
+  if (port !== undefined && !(/^\d{1,5}$/.test(port) && Number(port) > 0 && Number(port) < 65_536))
+    throw refused(name, "ansible_port", `${JSON.stringify(port)} is no port`, "write a number from 1 to 65535")
   const key = textOf(name, vars, "ansible_ssh_private_key_file", "ansible_private_key_file")
   const become = becomeOf(name, vars)
   return {
     ...(user === undefined ? {} : { user }),
-    ...(port === undefined ? {} : { port: /^\d{1,5}$/.test(port) ? Number(port) : Number.NaN }),
+    ...(port === undefined ? {} : { port: Number(port) }),
     ...(key === undefined ? {} : { identityFile: key.startsWith("~/") ? join(homedir(), key.slice(2)) : key }),
     ...(become === undefined ? {} : { become }),
   }

@@ -23,6 +23,12 @@ export function onlyRefresh(works: readonly Work[]): void {
   }
 }
 
+/** A plan and one of a later pass of the same run, as one. */
+export function together(first: Plan, later: Plan): Plan {
+  const { hash: _hash, ...body } = { ...first, changes: [...first.changes, ...later.changes] }
+  return { ...body, hash: hashOf(body) }
+}
+
 export function asPlan(request: PlanRequest, collected: Collected, works: readonly Work[], engine: Engine): Plan {
   const changes = works
     .map((work) => work.planned)

@@ -161,6 +161,7 @@ function replaced(work: Work, made: PlannedChange): PlannedChange {
 /** Reasons that are no fault of the read: each is mended in a way of its own. */
 const OWN_REMEDY: ReadonlySet<string> = new Set<FettleError["code"]>([
   "OUTPUT_WRONG",
+  "FILE_REFUSED",
   "OPEN_INTENT",
   "TARGET_CHANGED",
   "DUPLICATE_ID",
@@ -178,7 +179,7 @@ const OWN_REMEDY: ReadonlySet<string> = new Set<FettleError["code"]>([
 function unread(failed: FettleError): FettleError {
   const next = failed.next === "" ? {} : { next: failed.next }
   const code = OWN_REMEDY.has(failed.code) ? failed.code : "READ_FAILED"
-  return new FettleError(code, failed.fact, { cause: failed, ...next })
+  return new FettleError(code, failed.fact, { ...(failed.cause === undefined ? {} : { cause: failed.cause }), ...next })
 }
 
 function lookUp(work: Work): PlannedChange {

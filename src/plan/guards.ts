@@ -11,9 +11,10 @@ const DELETES_FEW = 10
 
 /**
  * Stops a plan that looks like a mistake about its target.
+ * @param before deletions that passes before this one had
  * @throws FettleError `MASS_ABSENCE`, `MASS_DELETION`
  */
-export function guard(works: Iterable<Work>, options: PlanOptions): void {
+export function guard(works: Iterable<Work>, options: PlanOptions, before = 0): void {
   const recorded = new Map<string, number>()
   const absent = new Map<string, string[]>()
   const deletes: string[] = []
@@ -39,7 +40,7 @@ export function guard(works: Iterable<Work>, options: PlanOptions): void {
       },
     )
   }
-  const count = deletes.length
+  const count = deletes.length === 0 ? 0 : before + deletes.length
   if (count > DELETES_FEW && count > (options.expectDeletes ?? 0))
     throw new FettleError("MASS_DELETION", `the plan deletes ${count} things: ${listed(deletes)}`, {
       next: `if that is meant: --expect-deletes ${count}`,

@@ -9,9 +9,10 @@ import type { Work } from "./work.ts"
  * no target, would lose what it stands on: so everything on the way down from it stays, too. By recorded needs: they are
  * what it was made with.
  */
-export function keepNeeds({ works, leaving, kept }: Pick<Collected, "works" | "leaving" | "kept">): void {
+export function keepNeeds({ works, leaving, kept }: Pick<Collected, "works" | "leaving" | "kept">): readonly Work[] {
   const going = goingByAddress(leaving)
-  if (going.size === 0) return
+  const staying: Work[] = []
+  if (going.size === 0) return staying
   const untouched = [...works.values()].filter(({ planned }) => planned?.because === "not a target")
   const queue: Pick<Work, "address" | "row">[] = [...untouched, ...leaving.filter(stays)]
   for (const row of kept) queue.push({ address: row.address as Work["address"], row })
@@ -21,9 +22,11 @@ export function keepNeeds({ works, leaving, kept }: Pick<Collected, "works" | "l
         const fact = `${work.address} stays: ${user.address}, which stays, needs it`
         work.planned = blocked(work, new FettleError("STILL_NEEDED", fact))
         queue.push(work)
+        staying.push(work)
       }
       going.delete(need)
     }
+  return staying
 }
 
 /** What it was made with; of a release without its versions: which of them stay is decided by what gets traffic. */

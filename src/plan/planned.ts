@@ -3,6 +3,7 @@ import type { Address } from "../program/address.ts"
 import type { Params } from "../program/program.ts"
 import type { Scope } from "../program/scope.ts"
 import type { Snapshot } from "../state/store.ts"
+import type { Latecomers } from "./latecomers.ts"
 import type { Work } from "./work.ts"
 
 /** A plan, and beside it what apply needs that is not data: opened props, connections, what was read. */
@@ -25,4 +26,6 @@ export interface PlanRequest {
   readonly params: Params
   readonly snapshot: Snapshot
   readonly options: PlanOptions
+  /** Where it may begin without those who do not answer. */
+  readonly latecomers?: Latecomers | undefined
 }

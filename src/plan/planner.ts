@@ -14,6 +14,7 @@ import { decide, decideLeaving, idFrom, needsReread, resolveProps, splitMoved, u
 import type { Engine } from "./engine.ts"
 import { guard } from "./guards.ts"
 import { keepNeeds } from "./keep.ts"
+import { narrowed, quietOf } from "./latecomers.ts"
 import { chosenConnections } from "./limit.ts"
 import { Makers } from "./makers.ts"
 import { permit } from "./permit.ts"
@@ -42,9 +43,13 @@ export async function makePlan(request: PlanRequest, sessions: Sessions, engine:
   const everything = [...collected.works.values(), ...collected.leaving]
   if (request.options.refreshOnly === true) onlyRefresh(everything)
   refuseTwins(collected, engine)
-  if (request.options.refreshOnly !== true) keepNeeds(collected)
+  if (request.options.refreshOnly !== true) {
+    const staying = keepNeeds(collected)
+    // Whether it may go is known when what was left out has answered.
+    if ((request.latecomers?.left.size ?? 0) > 0) for (const work of staying) request.latecomers?.leave(work)
+  }
   for (const work of everything) refuseOpenName(work, engine)
-  guard(everything, request.options)
+  guard(everything, request.options, request.latecomers?.deletes)
   const plan = asPlan(request, collected, everything, engine)
   engine.emit({ type: "plan.made", plan })
   return {
@@ -85,7 +90,7 @@ async function observe(
     await openSealed(collected, engine)
     if (before !== undefined)
       for (const [address, work] of before.works) if (collected.works.has(address)) collected.works.set(address, work)
-    await decideAll(scope, collected, request.options, sessions, engine)
+    await decideAll(scope, collected, request, sessions, engine)
     const nodes = scope.declarations.size
     const known = collected
     unknownEach = expandEach(scope, (props) => listOf(props, known.works), expanded)
@@ -120,41 +125,46 @@ function listOf(props: EachProps, works: ReadonlyMap<Address, Work> | undefined)
 async function decideAll(
   scope: Scope,
   collected: Collected,
-  options: PlanOptions,
+  { options, latecomers }: PlanRequest,
   sessions: Sessions,
   engine: Engine,
 ): Promise<void> {
   for (const work of [...collected.works.values(), ...collected.leaving])
     if (work.error !== undefined && work.planned === undefined) work.planned = blocked(work, work.error)
   const chosen = options.limit === undefined ? undefined : chosenConnections(scope, options.limit)
-  const wanted = selected(collected, options, chosen)
+  const all = selected(collected, options, chosen)
+  const wanted = latecomers?.only === undefined ? all : narrowed(all, collected, latecomers.only)
   const nodes = collected.graph.order
     .map((address) => collected.works.get(address) as Work)
     .filter((work) => work.planned === undefined)
   for (const work of nodes) if (!wanted.has(work.address)) skip(work)
-  const pending = nodes.filter((work) => work.planned === undefined)
+  latecomers?.take(collected)
+  const isOpen = (work: Work): boolean => work.planned === undefined
+  const pending = nodes.filter(isOpen)
   await prepare(pending, collected.works, engine)
   const first = pending.filter((work) => isReadable(work))
-  const all = wanted.size === collected.works.size
   const leaving =
-    options.verifyOnly !== true && (all || chosen !== undefined || (options.targets ?? []).length > 0)
+    options.verifyOnly !== true &&
+    (all.size === collected.works.size || chosen !== undefined || (options.targets ?? []).length > 0)
       ? collected.leaving.filter(
           (work) =>
             work.planned === undefined &&
+            (latecomers?.only === undefined || latecomers.only.has(work.address)) &&
             (options.targets === undefined || options.targets.includes(work.address)) &&
             (chosen === undefined || chosen.has(work.connection?.name ?? "")),
         )
       : []
-  await readAll(
-    [...first, ...leaving].filter((work) => work.seen === undefined),
-    sessions,
-    engine,
+  const reading = [...first, ...leaving].filter(
+    ({ seen, connection }) => !seen && latecomers?.isLate(connection) !== true,
   )
+  await readAll(reading, sessions, engine, { quiet: quietOf(scope, latecomers, engine) })
+  latecomers?.take(collected)
   for (const work of leaving) {
+    if (latecomers?.isLate(work.connection) === true) continue
     work.planned = decideLeaving(work, engine)
     if (options.refreshOnly !== true) permit(work, engine.caller)
   }
-  await decideNodes(pending, collected.works, options, sessions, engine)
+  await decideNodes(pending.filter(isOpen), collected.works, options, sessions, engine)
 }
 
 /** Ids and props as far as they can be told before anything is read: from recorded and predicted outputs. */
@@ -213,7 +223,7 @@ async function decideNodes(
       later.push(work)
     }
     if (reread.length === 0) return
-    await readAll(reread, sessions, engine, true)
+    await readAll(reread, sessions, engine, { again: true })
     pending = later
   }
 }
@@ -262,6 +272,7 @@ async function decideOne(
   work.planned = work.want === undefined ? undecided(work, works) : decide(work, options, engine)
   if (options.verifyOnly === true) return observeOnly(work)
   if (leavesAlone(work.planned) && work.provider.followsNeeds === true) followNeeds(work, works)
+  followChange(work, works)
   followMaker(work, makers)
   if (options.force?.includes(work.address) === true && work.planned.action !== "blocked") forceRun(work)
   if (options.refreshOnly !== true) permit(work, engine.caller)
@@ -275,6 +286,22 @@ function followNeeds(work: Work, works: ReadonlyMap<Address, Work>): void {
   if (mover === undefined) return
   work.known = NOTHING
   work.planned = { ...headOf(work), action: "decide", because: `it looks at what ${mover} makes` }
+}
+
+/** What is refused as it is now may be another once what it needs has changed: only its turn can tell. */
+function followChange(work: Work, works: ReadonlyMap<Address, Work>): void {
+  if (work.planned?.action !== "blocked" || work.planned.error?.code !== "FILE_REFUSED") return
+  const changes = (need: Address): boolean => !leavesAlone(works.get(need)?.planned ?? { action: "none" })
+  const mover = work.declaration?.needs.find((need) => works.get(need)?.connection === work.connection && changes(need))
+  if (mover === undefined) return
+  work.followsChange = true
+  work.error = undefined
+  work.known = NOTHING
+  work.planned = {
+    ...headOf(work),
+    action: "decide",
+    because: `it is refused as it is now, and ${mover} changes first`,
+  }
 }
 
 /** What is wanted may be made before its turn: what was read of that now says nothing of then, nor that it is not there. */

@@ -12,15 +12,25 @@ export function driverOf(work: Pick<Work, "connection">, sessions: Sessions, eng
   return work.connection === undefined ? Promise.resolve(engine.unconnected) : sessions.driver(work.connection)
 }
 
-/**
- * Reads all of `works` in one call per connection and notes what was seen. A key without an answer is a failure.
- * @param again true where the same plan has read a moment ago, when less of the props was known
- */
+/** What to do where nobody has answered for `afterMs` milliseconds, and some have not at all. */
+export interface Quiet {
+  readonly afterMs: number
+  /** @returns those that are not waited for any longer; what they still answer is heard by nobody */
+  leave(waiting: readonly Connection[], hasAnswers: boolean): readonly Connection[]
+}
+
+export interface ReadOptions {
+  /** The same plan has read a moment ago, when less of the props was known. */
+  readonly again?: boolean
+  readonly quiet?: Quiet
+}
+
+/** Reads all of `works` in one call per connection and notes what was seen. A key without an answer is a failure. */
 export async function readAll(
   works: readonly Work[],
   sessions: Sessions,
   engine: Engine,
-  again = false,
+  { again = false, quiet }: ReadOptions = {},
 ): Promise<void> {
   const byConnection = new Map<Connection | undefined, Work[]>()
   for (const work of works) {
@@ -28,9 +38,44 @@ export async function readAll(
     if (known === undefined) byConnection.set(work.connection, [work])
     else known.push(work)
   }
-  await Promise.all(
-    [...byConnection].map(([connection, group]) => readGroup(connection, group, sessions, engine, again)),
-  )
+  const reading = [...byConnection].map(([connection, group]) => ({
+    connection,
+    done: readGroup(connection, group, sessions, engine, again),
+  }))
+  await (quiet === undefined ? Promise.all(reading.map(({ done }) => done)) : allBut(reading, quiet))
+}
+
+interface Reading {
+  readonly connection: Connection | undefined
+  /** Resolves to whether anything was answered. */
+  readonly done: Promise<boolean>
+}
+
+/** Waits for all reads but those that are left out when all are quiet. */
+function allBut(reading: readonly Reading[], quiet: Quiet): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const waiting = new Set(reading)
+    let hasAnswers = false
+    const timer = setTimeout(() => {
+      const open = [...waiting].flatMap(({ connection }) => connection ?? [])
+      const left = new Set(open.length === 0 ? [] : quiet.leave(open, hasAnswers))
+      for (const each of waiting) if (each.connection !== undefined && left.has(each.connection)) waiting.delete(each)
+      endIfAll()
+    }, quiet.afterMs)
+    const endIfAll = (): void => {
+      if (waiting.size > 0) return
+      clearTimeout(timer)
+      resolve()
+    }
+    for (const each of reading)
+      each.done.then((answered) => {
+        hasAnswers ||= answered
+        if (!waiting.delete(each)) return
+        timer.refresh()
+        endIfAll()
+      }, reject)
+    endIfAll()
+  })
 }
 
 async function readGroup(
@@ -39,7 +84,7 @@ async function readGroup(
   sessions: Sessions,
   engine: Engine,
   again: boolean,
-): Promise<void> {
+): Promise<boolean> {
   const started = engine.now()
   const answers = await ask(works, sessions, engine, again)
   for (const work of works) {
@@ -54,6 +99,7 @@ async function readGroup(
     items: works.length,
     durationMs: engine.now() - started,
   })
+  return !(answers instanceof FettleError)
 }
 
 /** How long a driver has, after its time is up, to hand over what it did read. */

@@ -104,6 +104,8 @@ export interface Work {
   known: Readonly<Record<string, unknown>>
   /** It is decided in its turn, because what it reads may be made before it. */
   followsMaker: boolean
+  /** It is decided in its turn, because what refuses it now may be changed before it. */
+  followsChange: boolean
   /** True when what was found is ours, though state had not recorded it. */
   found: boolean
   /** The create that must be made again as it was. */
@@ -139,6 +141,7 @@ export function newWork(
     planned: undefined,
     options: {},
     followsMaker: false,
+    followsChange: false,
     error: last instanceof FettleError ? last : undefined,
     known: NOTHING,
     found: false,

@@ -18,6 +18,8 @@ const READ_SLOW_MS = 2_000
 const READS_MAX = 5
 /** Hosts on which the same is told one by one. */
 const ALIKE_MAX = 5
+/** Lines that stand on any screen. */
+const SIGHT_LINES = 20
 /** Widest address that others are aligned to. */
 const COLUMN_MAX = 48
 
@@ -56,8 +58,19 @@ export class Story {
     this.#options = options
   }
 
+  /** Lines told so far, and how many of them stood there before the first failure was told. */
+  #lines = 0
+  #firstFailureAt: number | undefined
+
   /** The lines that an event adds. `tail` is the end of the log of the node that it is about. */
   tell(event: FettleEvent, tail: readonly string[]): readonly string[] {
+    const lines = this.#linesOf(event, tail)
+    if (isFailure(event)) this.#firstFailureAt ??= this.#lines
+    this.#lines += lines.length
+    return lines
+  }
+
+  #linesOf(event: FettleEvent, tail: readonly string[]): readonly string[] {
     this.#tally.take(event)
     const page = new Page(this.#look())
     if (event.type === "plan.made") return this.#plan(event, page)
@@ -86,7 +99,12 @@ export class Story {
       )
     else if (event.type === "node.log" && (verbose || this.#tally.releases.has(event.address))) addLog(page, event)
     else if (event.type === "note") addNote(page, event, this.#options.root)
-    else if (event.type === "run.finished") addSummary(page, event, this.#tally)
+    else if (event.type === "run.finished") addSummary(page, event, this.#tally, this.#isInSight())
+  }
+
+  /** What failed was told a moment ago, whole, and still stands on the screen: the end need not say it again. */
+  #isInSight(): boolean {
+    return this.#firstFailureAt !== undefined && this.#lines - this.#firstFailureAt <= SIGHT_LINES
   }
 
   #slow(event: Extract<FettleEvent, { type: "plan.read" }>, page: Page): void {
@@ -154,6 +172,11 @@ export class Story {
     this.#part = part
     return before === part || before === "none" ? [] : [""]
   }
+}
+
+function isFailure(event: FettleEvent): boolean {
+  if (event.type === "plan.made") return event.plan.changes.some(({ action }) => action === "blocked")
+  return event.type === "node.finished" && (event.outcome === "failed" || event.outcome === "maybe")
 }
 
 function partOf(event: FettleEvent, now: Part): Part {

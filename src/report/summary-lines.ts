@@ -32,7 +32,7 @@ const REMARKS: Readonly<Partial<Record<RunFinished["outcome"], string>>> = {
 }
 
 /** Adds how the run ended: one line that counts, then what to look at, each with its next step. */
-export function addSummary(page: Page, event: RunFinished, tally: Tally): void {
+export function addSummary(page: Page, event: RunFinished, tally: Tally, isInSight: boolean): void {
   const { no } = tally.verdicts
   const [style, headline] = HEADLINES[event.outcome]
   const said = event.outcome === "no" && no > 1 ? `${count(no)} checks said no` : headline
@@ -40,7 +40,7 @@ export function addSummary(page: Page, event: RunFinished, tally: Tally): void {
   const [first, ...more] = [...countsOf(event, tally), ...checksOf(tally), duration(event.durationMs)]
   page.add([[style, together(word)], `  ${first}`, ...more.map((part): Span => ["dim", ` · ${part}`])], 2)
   addHosts(page, tally)
-  addLookAt(page, event, tally)
+  addLookAt(page, event, tally, isInSight)
 }
 
 /** Says on which of many hosts what was done went well, and on which it did not. */
@@ -63,12 +63,12 @@ function addHosts(page: Page, { hosts }: Tally): void {
       )
 }
 
-function addLookAt(page: Page, { outcome }: RunFinished, tally: Tally): void {
+function addLookAt(page: Page, { outcome }: RunFinished, tally: Tally, isInSight: boolean): void {
   const { doubts, failed, verdicts } = tally
-  const failures = [...tally.failures.values()]
+  const failures = isInSight ? [] : [...tally.failures.values()]
   const column = columnFor(page, [...failures.map(({ first }) => first), ...doubts])
   for (const failure of failures) addFailure(page, failure, column)
-  const untold = failures.reduce((left, { others }) => left - others - 1, failed)
+  const untold = isInSight ? 0 : failures.reduce((left, { others }) => left - others - 1, failed)
   if (untold > 0) addNote(page, `… ${count(untold)} more failed`)
   for (const { address, verdict, evidence } of doubts) {
     const [sign, style] = verdictSign(verdict)

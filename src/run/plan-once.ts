@@ -1,4 +1,6 @@
 import type { PlanOptions } from "../events/plan.ts"
+import type { Engine } from "../plan/engine.ts"
+import type { Latecomers } from "../plan/latecomers.ts"
 import type { Planned } from "../plan/planned.ts"
 import { makePlan } from "../plan/planner.ts"
 import type { Sessions } from "../plan/sessions.ts"
@@ -15,12 +17,15 @@ export function planOnce(
   context: RunContext,
   sessions: Sessions,
   options: PlanOptions,
-  engine = context.engine,
+  {
+    engine = context.engine,
+    latecomers,
+  }: { readonly engine?: Engine; readonly latecomers?: Latecomers | undefined } = {},
 ): Promise<Planned> {
   const { setup, stage, params, snapshot } = context
   const { backTo } = options
   const scope = declare(setup.program, params, releaseMemories(snapshot, backTo))
-  const request = { scope, program: setup.program.name, stage, params, snapshot, options }
+  const request = { scope, program: setup.program.name, stage, params, snapshot, options, latecomers }
   return untilStopped(context, "cancelled while planning", (signal) =>
     makePlan(request, sessions, { ...engine, signal }),
   )

@@ -1,9 +1,11 @@
 import { apply } from "../apply/apply.ts"
 import { Journal } from "../apply/journal.ts"
 import type { Applied } from "../apply/outcome.ts"
-import { asFettleError } from "../errors.ts"
+import { asFettleError, FettleError } from "../errors.ts"
 import { isPending, type Plan, type PlanOptions } from "../events/plan.ts"
+import { together } from "../plan/as-plan.ts"
 import { bind } from "../plan/bind.ts"
+import type { Latecomers } from "../plan/latecomers.ts"
 import type { Planned } from "../plan/planned.ts"
 import { Sessions } from "../plan/sessions.ts"
 import { prefixOfVersions, standingVersions, stands, versionIn, withoutRefused } from "../plan/versions.ts"
@@ -15,6 +17,7 @@ import type { Store } from "../state/store.ts"
 import { refuseUnapproved } from "./approved.ts"
 import { EXIT, type RunContext, type RunResult, type RunSetup } from "./context.ts"
 import { homeOf } from "./home.ts"
+import { firstPass, nextPass, type Pass } from "./passes.ts"
 import { planOnce } from "./plan-once.ts"
 import { redactingStore } from "./redacting-store.ts"
 import { refuseClockSetBack, refuseStale } from "./refuse-stale.ts"
@@ -135,7 +138,8 @@ async function carryOut(
   let outcome = "failed"
   try {
     await settleOpen(context, journal)
-    let planned = await planOnce(context, sessions, options)
+    const latecomers = saved === undefined ? firstPass(options) : undefined
+    let planned = await planOnce(context, sessions, options, { latecomers })
     if (saved !== undefined) {
       refuseClockSetBack(await store.runs(), context.startedAt)
       refuseStale(bound(context, planned, sessions), saved)
@@ -143,13 +147,14 @@ async function carryOut(
     await refuseUnapproved(setup, planned.plan, saved)
     if (planned.plan.changes.some(isPending) && !(await consent(planned.plan)))
       return { plan: planned.plan, applied: undefined, outcome: "cancelled", exitCode: EXIT.cancelled }
-    planned = await makeRandomSecrets(context, journal, sessions, planned, options)
+    planned = await makeRandomSecrets(context, journal, sessions, planned, options, latecomers)
     await recordMoves(planned, journal, sessions)
-    const done = await carryPasses(context, planned, journal, sessions, options, store)
+    const first = { planned, latecomers }
+    const { plan, ...done } = await carryPasses(context, first, journal, sessions, options, store, consent)
     const applied = await removeOldVersions(context, done, journal, sessions, options, store)
-    const ended = applyOutcome(planned.plan, applied, engine.signal)
+    const ended = applyOutcome(plan, applied, engine.signal)
     outcome = setup.crash?.() === undefined ? ended.outcome : "failed"
-    return { plan: planned.plan, applied, ...ended }
+    return { plan, applied, ...ended }
   } finally {
     await sessions.close()
     if (!journal.broken) await store.endRun(run, outcome, Date.now())
@@ -167,6 +172,7 @@ async function makeRandomSecrets(
   sessions: Sessions,
   planned: Planned,
   options: PlanOptions,
+  latecomers?: Latecomers,
 ): Promise<Planned> {
   const made = context.engine.box.makePending()
   if (made.length === 0) return planned
@@ -176,7 +182,7 @@ async function makeRandomSecrets(
     secrets: new Map([...context.snapshot.secrets, ...made.map(({ name, sealed }) => [name, sealed] as const)]),
   }
   await context.engine.box.settlePending()
-  return planOnce(context, sessions, options, { ...context.engine, emit: () => {} })
+  return planOnce(context, sessions, options, { engine: { ...context.engine, emit: () => {} }, latecomers })
 }
 
 /** Writes down new names of recorded things and the identities of targets seen for the first time. */
@@ -191,15 +197,19 @@ async function recordMoves(planned: Planned, journal: Journal, sessions: Session
   if (moved.length > 0 || sessions.unpinned.length > 0) await journal.write({ moved, targets: sessions.unpinned })
 }
 
-/** Applies; again while lists that nodes are made from become known. */
+/**
+ * Applies; again for those who answered late, with a plan and consent of their own, and while lists that nodes are made from become
+ * known.
+ */
 async function carryPasses(
   context: RunContext,
-  first: Planned,
+  first: Pass,
   journal: Journal,
   sessions: Sessions,
   options: PlanOptions,
   store: Store,
-): Promise<Applied> {
+  consent: Consent,
+): Promise<Applied & { readonly plan: Plan }> {
   const { engine, setup, stage } = context
   const applyOptions = {
     stopping: setup.stopping ?? new AbortController().signal,
@@ -208,24 +218,36 @@ async function carryPasses(
   }
   // What was asked for by name is done by the first pass: a later one would make it anew once more.
   const { replace: _replace, force: _force, ...later } = options
-  let planned = first
+  let { planned, latecomers } = first
+  let plan = planned.plan
+  let isPartial = false
   let all: Applied = { outcomes: [], fatal: undefined }
   for (let pass = 1; pass <= PASSES_MAX; pass += 1) {
     engine.emit({ type: "apply.started", total: planned.plan.changes.length, pass })
     const applied = await apply(planned, journal, sessions, engine, applyOptions)
     all = { outcomes: [...all.outcomes, ...applied.outcomes], fatal: applied.fatal }
-    if (!planned.partial || applied.fatal !== undefined || applied.outcomes.some(isBad)) return all
+    isPartial ||= planned.partial
+    latecomers = nextPass(latecomers, planned, pass)
+    if (applied.fatal !== undefined) return { ...all, plan }
+    if (latecomers === undefined && (!isPartial || all.outcomes.some(isBad))) return { ...all, plan }
+    if (latecomers === undefined) isPartial = false // this pass is about all that is known by now
     try {
       context.snapshot = await store.load()
-      planned = await planOnce(context, sessions, later)
-      planned = await makeRandomSecrets(context, journal, sessions, planned, later)
+      planned = await planOnce(context, sessions, later, { latecomers })
+      if (latecomers !== undefined) {
+        plan = together(plan, planned.plan)
+        await refuseUnapproved(setup, planned.plan, undefined)
+        if (planned.plan.changes.some(isPending) && !(await consent(planned.plan)))
+          return { ...all, fatal: new FettleError("CANCELLED", "what answered later was left as it is"), plan }
+      }
+      planned = await makeRandomSecrets(context, journal, sessions, planned, later, latecomers)
       await recordMoves(planned, journal, sessions)
     } catch (thrown) {
       // What the passes before have done is told all the same.
-      return { ...all, fatal: asFettleError(thrown, "INTERNAL") }
+      return { ...all, fatal: asFettleError(thrown, "INTERNAL"), plan }
     }
   }
-  return all
+  return { ...all, plan }
 }
 
 /**
@@ -249,7 +271,7 @@ async function removeOldVersions(
     const targets = leftOver(context)
     if (targets.length === 0) return done
     const removing = { targets, expectDeletes: targets.length }
-    const planned = await planOnce(context, sessions, removing, { ...engine, emit: () => {} })
+    const planned = await planOnce(context, sessions, removing, { engine: { ...engine, emit: () => {} } })
     const stopping = setup.stopping ?? new AbortController().signal
     const own = (address: string): boolean => targets.includes(address) // a release that is refused by now is told already
     const emit: typeof engine.emit = (body) => {

@@ -203,7 +203,10 @@ test("a secret remembered by its fingerprint alone cannot be opened", async () =
 
 test("a short value is refused unless the program says weak", async () => {
   const { box: opened, hidden } = box()
-  await expect(opened.open(secret.env("SHORT"))).rejects.toMatchObject({ code: "SECRET_WEAK" })
+  await expect(opened.open(secret.env("SHORT"))).rejects.toMatchObject({
+    code: "SECRET_WEAK",
+    next: expect.stringContaining("secret.env(…, { weak: true }) takes it"),
+  })
   await opened.open(secret.env("SHORT", { weak: true }))
   expect(hidden).toEqual([["SHORT", "abc"]])
 })

@@ -253,8 +253,23 @@ function derived(secret: Secret<unknown>, derive: () => unknown): unknown {
   throw failed(`the function that makes something of it gave ${value === undefined ? "nothing" : `a ${typeof value}`}`)
 }
 
+/** How a program names a secret whose value it does not choose. */
+const SOURCE_CALLS: Readonly<Record<string, string | undefined>> = {
+  env: "env",
+  file: "file",
+  command: "command",
+  prompt: "prompt",
+}
+
 function refuseWeak(secret: Secret<unknown>, isDerived: boolean, text: string): void {
   if (secret.weak || (isDerived ? text.trim() === "" || !isShort(text) : text.length >= MIN_CHARACTERS)) return
   const what = isDerived ? `what the program makes of secret ${secret.name}` : `secret ${secret.name}`
-  throw new FettleError("SECRET_WEAK", `${what} has fewer than ${MIN_CHARACTERS} characters`)
+  const own = SOURCE_CALLS[Secret.source(secret).type]
+  throw new FettleError("SECRET_WEAK", `${what} has fewer than ${MIN_CHARACTERS} characters`, {
+    ...(isDerived || own === undefined
+      ? {}
+      : {
+          next: `use a longer one; where it must be so short, secret.${own}(…, { weak: true }) takes it, and whatever ordinary text holds it is hidden, too`,
+        }),
+  })
 }

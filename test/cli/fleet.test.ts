@@ -1,5 +1,5 @@
 import { readFileSync, readlinkSync, writeFileSync } from "node:fs"
-import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest"
 import { canStartHosts, SshHost, stopHosts } from "../support/ssh-host.ts"
 import { linesOf, type Place, place } from "./fettle.ts"
 
@@ -69,6 +69,66 @@ function bad_() {}
     expect(applied.text.match(/host\.file\[f\] +created/g)).toHaveLength(5)
     expect([at.read("web12"), readlinkSync(at.path("web12.l"))]).toEqual(["x", "f"])
     expect((await at.fettle(["plan", "--check", "--limit", "web0*,web1*"])).code).toBe(0)
+  })
+
+  test("hosts that do not answer hold up nobody: one comes later and gets its own plan, one never does and fails by name", async () => {
+    const [late, gone] = await Promise.all([SshHost.start("late"), SshHost.start("gone")])
+    const at = place()
+    writeFileSync(
+      at.path("config"),
+      [late.config, gone.config, config].map((each) => readFileSync(each, "utf8")).join("\n"),
+    )
+    at.write(
+      "fettle.ts",
+      `import { fleet, on, program, resource } from "fettle"
+import * as host from "fettle/host"
+
+const config = ${JSON.stringify(at.path("config"))}
+const ways = ["web01", "web02", "web03", "late", "gone"].map((name) => host.ssh(name, { config, connectTimeout: "100s" }))
+export default program("site", {}, () => {
+  const files: Record<string, any> = {}
+  fleet("web", ways, ({ name }) => {
+    files[name] = resource(host.file, "f", { path: \`\${import.meta.dirname}/\${name}\`, content: "x" })
+  })
+  for (const name of ["late", "gone"])
+    on(ways.find((each) => each.name === "web01")!, () =>
+      resource(host.file, \`after-\${name}\`, { path: \`\${import.meta.dirname}/after-\${name}\`, content: "x" }, { after: [files[name]] }))
+})
+`,
+    )
+    for (const each of [late, gone]) process.kill(each.pid, "SIGSTOP")
+    onTestFinished(() => void process.kill(late.pid, "SIGCONT"))
+    const running = at.start(["apply", "--yes", "--json"])
+    await expect.poll(() => at.has("web01") && at.has("web02") && at.has("web03"), { timeout: 40_000 }).toBe(true)
+    expect([at.has("late"), at.has("after-late")]).toEqual([false, false])
+    process.kill(gone.pid, "SIGKILL")
+    process.kill(late.pid, "SIGCONT")
+    const { code, stdout } = await running.ended
+    expect(code).toBe(1)
+    const ended = linesOf(stdout).filter(({ type }) => type === "node.finished")
+    const how = (address: string): unknown =>
+      ended.filter((each) => each.address === address).map((each) => each.outcome)
+    expect(how("web/late/host.file[f]")).toEqual(["done"])
+    expect(how("host.file[after-late]")).toEqual(["done"])
+    expect(how("web/gone/host.file[f]")).toEqual(["failed"])
+    expect(how("host.file[after-gone]")).toEqual(["skipped"])
+    expect(JSON.stringify(ended.find((each) => each.address === "host.file[after-gone]"))).toContain(
+      "waits for web/gone/host.file[f]",
+    )
+    expect(how("web/web03/host.file[f]")).toEqual(["done"])
+    expect(linesOf(stdout).filter(({ type }) => type === "plan.made")).toHaveLength(2)
+  })
+
+  test("a host that is slow in the middle of an apply holds up no other: it goes on when the other has done all of its own", async () => {
+    const at = fleetOf(
+      "web01,web02",
+      `    const file = (path: string, after: any[] = []) => resource(host.file, path, { path: \`\${here}/\${path}\`, content: "x" }, { after })
+    if (name === "web01") resource(host.command, { name: "slow", script: \`until [ -e \${here}/last ]; do sleep 0.1; done; touch \${here}/seen\`, creates: \`\${here}/seen\` })
+    else file("last", [check("second", command.succeeds(["test", "-e", \`\${here}/second\`]), { after: [file("second", [check("first", command.succeeds(["test", "-e", \`\${here}/first\`]), { after: [file("first")] })])] })])
+`,
+    )
+    const applied = await at.fettle(["apply", "--yes"])
+    expect([applied.code, at.has("seen")]).toEqual([0, true])
   })
 
   test("--limit plans, applies, asks and deletes on the chosen hosts only", async () => {

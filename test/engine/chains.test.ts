@@ -231,3 +231,29 @@ test("what waits for a failed one of the same request is told as skipped, and is
   expect((await next(after)).outcome).toBe("done")
   expect(statSync(join(folder, "root", "y")).isFile()).toBe(true)
 })
+
+test("what is refused as it is now is decided in its turn, where what it needs changes it first", async () => {
+  const folder = testFolder()
+  const path = join(folder, "conf")
+  writeFileSync(path, "Port 1\nPort 2\n")
+  const { apply } = runsIn(folder)
+  const { connection } = counted()
+  const edited = (mends: boolean) =>
+    program("site", {}, () => {
+      const mend = resource(
+        host.command,
+        { name: "mend", script: mends ? `sed -i 1d ${path}` : "true" },
+        { on: connection },
+      )
+      resource(host.line, "port", { path, line: "Port 3", replaces: "^Port" }, { on: connection, after: [mend] })
+    })
+  const early = await apply(edited(false))
+  expect(early.plan?.changes.map(({ action }) => action)).toEqual(["create", "decide"])
+  expect(outcomesOf(early)).toEqual(["done create host.command[mend]", "failed blocked host.line[port]"])
+  const told = await apply(edited(false))
+  expect(changesOf(told)).toEqual(["blocked host.line[port]"])
+  expect(readFileSync(path, "utf8")).toBe("Port 1\nPort 2\n")
+  const mended = await apply(edited(true))
+  expect(mended.plan?.changes.map(({ action }) => action)).toEqual(["replace", "decide"])
+  expect(readFileSync(path, "utf8")).toBe("Port 3\n")
+})

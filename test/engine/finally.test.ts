@@ -8,6 +8,7 @@ import type { Planned } from "../../src/plan/planned.ts"
 import type { Work } from "../../src/plan/work.ts"
 import { place } from "../cli/fettle.ts"
 import { scopeOf } from "../program/declared.ts"
+import { cpuTimeMs } from "../support/cpu-time.ts"
 import { runsIn, testFolder } from "../support/runs.ts"
 import { thing, world } from "../support/world.ts"
 
@@ -85,10 +86,10 @@ test("20,000 groups cost no more than their nodes", () => {
       group(`g${at}`, { finally: [["true"]] }, () => task("t", { run: ["true"], finally: [["true"]] }))
   })
   const { scope, order, works } = orderedWorks(many)
-  const begun = performance.now()
+  const begun = cpuTimeMs()
   const ends = new Finallies({ scope, order, works }, undefined as never, { now: Date.now } as never) // nothing is run here
   const opened = order.flatMap((address) => ends.opens(address))
-  expect(performance.now() - begun).toBeLessThan(1_000) // each with each would be 400 million comparisons
+  expect(cpuTimeMs() - begun).toBeLessThan(1_000) // each with each would be 400 million comparisons
   expect(opened).toHaveLength(40_000)
 })
 

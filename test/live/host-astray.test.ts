@@ -13,6 +13,7 @@ import {
 import { join } from "node:path"
 import { afterAll, beforeEach, describe, expect, test } from "vitest"
 import * as host from "../../src/host.ts"
+import type { Seen } from "../../src/provider.ts"
 import {
   carrierFor,
   cleanUp,
@@ -31,6 +32,11 @@ const APP = 4712
 const EVERYBODY = 65534
 
 afterAll(cleanUp)
+
+/** What a plan would refuse. */
+function refusals(seen: ReadonlyMap<string, Seen<unknown>>): readonly string[] {
+  return [...seen.values()].flatMap((each) => ("failed" in each ? [each.failed.fact] : []))
+}
 
 /** Every kind that writes at a path that the program names. */
 const KINDS: readonly (readonly [string, (folder: string, source: string) => TestNode])[] = [
@@ -69,11 +75,19 @@ describe.skipIf(process.getuid?.() !== 0).each(shellsHere())(
       async (_kind, make) => {
         const world = await strict()
         for (const at of ["app", "app/astray"]) {
-          const told = failures(await world.apply([make(join(folder, at), source)]))
+          const thing = make(join(folder, at), source)
+          const planned = (await world.read([thing])).get("n")
+          // Where it was another's only after it was read, the change itself refuses.
+          chownSync(join(folder, "app"), 0, 0)
+          const seen = await world.read([thing])
+          chownSync(join(folder, "app"), APP, APP)
+          const told = failures(await world.change([thing], seen))
           expect(told).toHaveLength(1)
-          expect(told[0]).toContain(`${join(folder, "app")} belongs to `)
-          expect(told[0]).toContain("declare it on a connection that acts as ")
-          expect(told[0]).toContain('on(host.ssh(NAME, { become: { by: "sudo", user: "')
+          for (const words of [told[0], planned && "failed" in planned && planned.failed.fact]) {
+            expect(words).toContain(`${join(folder, "app")} belongs to `)
+            expect(words).toContain("declare it on a connection that acts as ")
+            expect(words).toContain('on(host.ssh(NAME, { become: { by: "sudo", user: "')
+          }
         }
         await world.close()
         expect(readdirSync(join(folder, "safe"))).toEqual([])
@@ -86,7 +100,7 @@ describe.skipIf(process.getuid?.() !== 0).each(shellsHere())(
       writeFileSync(path, "old\n")
       const line = node(host.line, "line", { path, line: "new" })
       const world = await strict()
-      expect(failures(await world.apply([line]))).toHaveLength(1)
+      expect(refusals(await world.read([line]))).toHaveLength(1)
       await world.close()
       expect(readFileSync(path, "utf8")).toBe("old\n")
       chownSync(path, APP, APP)
@@ -123,6 +137,8 @@ describe.skipIf(process.getuid?.() !== 0).each(shellsHere())(
       expect((await world.read([next])).get("n")).toMatchObject({
         failed: { code: "FILE_REFUSED", fact: expect.stringContaining(`${path} belongs to `) },
       })
+      const ended = { ...left(make(), done), address: "ended" } as TestNode
+      expect(refusals(await world.read([ended]))).toEqual([expect.stringContaining(`${path} belongs to `)])
       await world.close()
       expect(existsSync(join(path, "sub/new"))).toBe(false)
     })
@@ -146,7 +162,8 @@ describe.skipIf(process.getuid?.() !== 0).each(shellsHere())(
         node(host.file, "file", { path: join(at, "file"), content: "x" }),
         node(host.link, "link", { path: join(at, "below/link"), to: "x" }),
       ]
-      const told = failures(await world.apply(nodes))
+      const seen = await world.read(nodes)
+      const told = [...refusals(seen), ...failures(await world.change(nodes, seen))]
       expect(told).toHaveLength(refused ? 2 : 0)
       for (const each of told)
         expect(each).toMatch(/may write in .*shared and could lead elsewhere what root writes there; chmod [go]-w/)

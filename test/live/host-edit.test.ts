@@ -54,6 +54,41 @@ describe.each(shellsHere())("parts of files through %s", (shell) => {
     expect(readdirSync(folder).filter((name) => name.startsWith(".fettle"))).toEqual([])
   }
 
+  test("all edits of one file are synced once, the first that is refused takes none with it, and all go at once", async () => {
+    const bin = newFolder()
+    chmodSync(bin, 0o755)
+    const log = join(bin, "log")
+    writeFileSync(join(bin, "sync"), `#!/bin/sh\n[ "$1" = --help ] || echo >>${log}\nexec /bin/sync "$@"\n`, {
+      mode: 0o755,
+    })
+    const { prefix = [], ...carrier } = carrierFor(shell, "edit")
+    const through = shell === "busybox" ? [] : ["/usr/bin/env", `PATH=${bin}:${process.env.PATH}`]
+    const counting = await HostWorld.open({ ...carrier, prefix: [...prefix, ...through] as [string, ...string[]] })
+    writeFileSync(path, Array.from({ length: 20 }, (_, at) => `#key${at} = old\n`).join(""))
+    const lines = Array.from({ length: 20 }, (_, at) =>
+      line(`l${at}`, { line: `key${at} = new`, replaces: `^#?key${at} ` }),
+    )
+    const blocks = Array.from({ length: 5 }, (_, at) =>
+      node(host.block, `b${at}`, { path, name: `b${at}`, content: `x${at}\n` }),
+    )
+    writeFileSync(log, "")
+    const done = await counting.apply([...lines, ...blocks])
+    expect(failures(done)).toEqual([])
+    if (shell !== "busybox") expect(readFileSync(log, "utf8").length).toBe(4) // file and folder, of lines and of blocks
+    const wanted = [
+      ...lines.map((_, at) => `key${at} = new\n`),
+      ...blocks.map((_, at) => `# BEGIN fettle: b${at}\nx${at}\n# END fettle: b${at}\n`),
+    ]
+    expect(text()).toBe(wanted.join(""))
+    await settled([...lines, ...blocks])
+    const mixed = [line("ok", { line: "ok" }), line("bad", { line: "bad", place: { after: "^nowhere" } })]
+    expect(failures(await counting.apply(mixed))).toEqual([expect.stringMatching(/^bad: .*no line matches/)])
+    expect(text()).toBe(`${wanted.join("")}ok\n`)
+    expect(failures(await counting.apply(lines.map((each) => left(each, done))))).toEqual([])
+    expect(text()).toBe(`${wanted.slice(20).join("")}ok\n`)
+    await counting.close()
+  })
+
   describe("host.line", () => {
     test.each([
       ["at the end", { line: "new" }, `${SSHD}new\n`],
@@ -149,13 +184,24 @@ describe.each(shellsHere())("parts of files through %s", (shell) => {
 
     test.each([
       ["no file", {}, "", /^l: FILE_REFUSED there is no file .*conf$/],
-      ["two that match", { replaces: "^(#Port|Permit)" }, SSHD, /2 lines match, of numbers 2 3: give a narrower/],
       ["no place", { place: { after: "^nowhere" } }, SSHD, /no line matches \^nowhere, after which it is to go/],
       ["a wrong place", { place: { after: "(" } }, SSHD, /grep: .*\(/],
     ])("%s is refused", async (_what, props, before, words) => {
       if (before !== "") writeFileSync(path, before)
       expect(failures(await world.apply([line("l", { line: "new", ...props })])).join()).toMatch(words)
       expect(readdirSync(folder)).toEqual(before === "" ? [] : ["conf"])
+    })
+
+    test("of two that match nobody can tell which is meant: refused before anything is changed, and where it comes later", async () => {
+      writeFileSync(path, SSHD)
+      const nodes = [line("l", { line: "new", replaces: "^(#Port|Permit)" })]
+      const words = /2 lines match, of numbers 2 3: give a narrower/
+      expect((await world.read(nodes)).get("l")).toMatchObject({
+        failed: { code: "FILE_REFUSED", fact: expect.stringMatching(words) },
+      })
+      const unseen = new Map<string, Seen<unknown>>([["l", { absent: true }]])
+      expect(failures(await world.change(nodes, unseen)).join()).toMatch(words)
+      expect(text()).toBe(SSHD)
     })
 
     test("an expression that grep does not take fails the read, not absence", async () => {

@@ -131,6 +131,7 @@ describe.skipIf(!hasNpm)("projects of Node.js", () => {
     project(at, "1.0.0")
     const done = await world.apply([of()])
     expect([failures(done), installed()]).toEqual([[], "1.0.0"])
+    expect(statSync(join(at, "node_modules/dep")).mode & 0o777).toBe(0o755)
     const { ino } = statSync(join(at, "node_modules/dep/package.json"))
     expect((await world.apply([of()])).get("p")?.change).toEqual({ action: "none" })
     expect(statSync(join(at, "node_modules/dep/package.json")).ino).toBe(ino)

@@ -239,10 +239,12 @@ describe.each(here ? shellsHere() : [])("checkouts through %s", (shell) => {
     ["there is no such repository", { repository: "/no/such.git" }, /\/no\/such\.git/],
     ["there is no such branch", { branch: "nowhere" }, /nowhere/],
     ["there is no such commit", { commit: "1".repeat(40) }, /FILE_REFUSED the repository has no commit 1{40}/],
+    ["another user finds none", { user: "nobody", repository: "/no/such.git" }, /\/no\/such\.git/],
     ["its parent is missing", { path: "/no/such/folder" }, /mkdir: .*\/no\/such\/folder/],
-  ])("%s: it says so", async (_what, props, words) => {
+  ])("%s: it says so, and leaves no folder", async (_what, props, words) => {
     repository.commit("a", "1\n")
     expect(failures(await world.apply([checkout(props)])).join()).toMatch(words)
+    expect(existsSync(path)).toBe(false)
   })
 
   test("a folder that holds something else is refused; without git the read says so", async () => {

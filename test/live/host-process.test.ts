@@ -110,6 +110,7 @@ describe.each(shellsHere())("processes through %s", (shell) => {
       "TMPDIR",
       "TOKEN",
     ])
+    expect(statSync(join(folder, "out")).mode & 0o777).toBe(0o644) // what the command makes is nobody's secret
     expect(statSync(join(run, "start")).mode & 0o777).toBe(0o600)
     expect(statSync(run).mode & 0o777).toBe(0o700)
     const everyArgument = spawnSync("sh", ["-c", "cat /proc/[0-9]*/cmdline"], { encoding: "latin1" }).stdout

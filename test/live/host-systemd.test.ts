@@ -162,6 +162,7 @@ describe.skipIf(!canBoot).each([SYSTEM, OWN])("a process run by systemd of $who"
     expect(readFileSync(at(`${folder}/out`), "utf8")).toBe(`${odd}||;|--|swordfish-1234 ${odd}|${odd}|`)
     const names = readFileSync(at(`${folder}/names`), "utf8").split("\n")
     expect(names).toEqual(expect.arrayContaining(["EMPTY", "HOME", "LANG", "PATH", "PLAIN", "TMPDIR", "TOKEN"]))
+    expect(statSync(at(`${folder}/out`)).mode & 0o777).toBe(0o644)
     expect(statSync(at(`${run}/env`)).mode & 0o777).toBe(0o600)
     expect(statSync(at(run)).mode & 0o777).toBe(0o700)
     const said = [ctl("show", unit), ctl("cat", unit), root.run("sh", "-c", "cat /proc/[0-9]*/cmdline")]

@@ -349,8 +349,8 @@ test("skipped nodes are told one by one only while they are few", () => {
   reporter.close()
   expect(terminal.text.match(/skipped: waits/g)?.length).toBe(5)
   expect(terminal.text.split("\n").slice(-4).join("\n")).toMatchInlineSnapshot(`
-    "Failed  1 failed, 200 skipped · 100ms
-      × task[build]  TASK_FAILED  it failed
+    "
+    Failed  1 failed, 200 skipped · 100ms
       · 200 skipped, because task[build] did not go through
     "
   `)

@@ -197,7 +197,7 @@ export class SshHost {
     const child = this.#child
     if (child === undefined) return
     this.#child = undefined
-    if (child.exitCode !== null) return
+    if (child.exitCode !== null || child.signalCode !== null) return
     const ended = new Promise((resolve) => child.once("exit", resolve))
     child.kill("SIGTERM")
     await ended

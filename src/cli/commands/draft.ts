@@ -1,3 +1,4 @@
+import { resolve } from "node:path"
 import { builtInMisfits } from "../../run/built-in.ts"
 import { type DraftedProgram, draft as draftOf } from "../../survey/draft/draft.ts"
 import type { Way } from "../../survey/draft/program-text.ts"
@@ -20,7 +21,8 @@ export async function draft(call: Call): Promise<number> {
 }
 
 function draftDocker(call: Call): Promise<DraftedProgram> {
-  const { host, context, config: sshConfig } = call.options
+  const { host, context } = call.options
+  const sshConfig = configOf(call)
   return withEngine(call, (client, _target, signal) =>
     draftEngine(client, { way: { host, context, sshConfig }, signal, now: () => new Date() }),
   )
@@ -36,12 +38,18 @@ function told(made: DraftedProgram, call: Call, nothing: string): number {
   return 0
 }
 
-function wayOf(target: Target, { options }: Call): Way {
+/** A drafted program may be run from anywhere. */
+function configOf({ options: { config }, around }: Call): string | undefined {
+  return config === undefined ? undefined : resolve(around.cwd, config)
+}
+
+function wayOf(target: Target, call: Call): Way {
   if ("local" in target) return target
-  const { config, become } = options
+  const { options } = call
+  const { become } = options
   return {
     destination: target.destination,
-    config,
+    config: configOf(call),
     port: countOf("--port", options.port, 1),
     ...(become === "sudo" || become === "doas" ? { become } : {}),
     asks: options.askPassword === true,

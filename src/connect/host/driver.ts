@@ -82,6 +82,7 @@ class Host implements HostClient {
   readonly #parts = new PartTurns()
   #working: Promise<void> | undefined
   #identity: string
+  readonly #uid: number
   /** Changes that did not end well, for those that come after them. */
   readonly #ill = new WeakSet<ChangeItem>()
   #unclosed = 0
@@ -89,6 +90,7 @@ class Host implements HostClient {
 
   constructor(carrier: Carrier, context: OpenContext, channel: Channel, identity: string) {
     this.#identity = identity
+    this.#uid = channel.facts.uid
     this.#carrier = carrier
     this.#context = context
     this.#channel = Promise.resolve(channel)
@@ -109,7 +111,8 @@ class Host implements HostClient {
     }
     if (!items.some(({ again }) => again === true)) this.#kept = new KeptLook()
     const look = (script: string): Promise<readonly HostRecord[]> => this.#look(script, call.signal)
-    const context = { look, names: this.#names, kept: this.#kept, seal }
+    const guarded = this.#carrier.strict && this.#uid === 0
+    const context = { look, names: this.#names, kept: this.#kept, seal, guarded }
     const seen = new Map(ours.length === 0 ? [] : await readHostItems(ours, context))
     const others = items.filter((item) => hostKindOf(item.provider) === undefined)
     if (others.length > 0)

@@ -5,9 +5,11 @@
  * take PATH MODE    makes a folder of our own beside the file, goes there, and puts a private copy `old` with its owner, mode, ACL and
  *                   attributes in it. A file that is missing is an empty one of MODE; with no MODE it is refused. Links are followed
  *                   where they, and the folder they stand in, belong to root or to whoever works: nobody else can have turned them.
- * whole             sets `w` to the copy with a newline at its end.
+ *                   `w` is what stands there so far: the copy, until something is changed.
+ * whole             sees to it that `w` has a newline at its end.
  * splice A B FILE   lets `w` have FILE in place of its lines A to B; with B = A - 1 it goes before line A.
  * append FILE       lets `w` end with FILE.
+ * shed              removes what stood there before `w`: several edits of one file leave no more than one does.
  * give              puts `w` in place: synced, renamed. Says `STALE` where somebody else has changed the file meanwhile.
  *
  * Paths below the own folder are relative, so whoever owns the folder around it cannot turn them elsewhere.
@@ -44,10 +46,10 @@ take() {
     [ "$U" = 0 ] || o=$(stat -c %u:%g:%a -- old "../$b")
     [ "$U" = 0 ] || [ "\${o%%$NL*}" = "\${o##*$NL}" ] || refuse "$f belongs to somebody else, which could not be kept"
   else : >old && chmod -- "$2" old || exit 20; fi
+  w=old k=0
 }
 whole() {
-  w=old k=0
-  [ -s old ] && [ "$(tail -c 1 old; printf x)" != "\${NL}x" ] || return 0
+  [ "$w" = old ] && [ -s old ] && [ "$(tail -c 1 old; printf x)" != "\${NL}x" ] || return 0
   { cat old && echo; } >work && w=work || exit 20
 }
 splice() {
@@ -55,6 +57,11 @@ splice() {
   w=work$k
 }
 append() { k=$((k + 1)); cat -- "$w" "$1" >"work$k" && w=work$k || exit 20; }
+shed() {
+  l=
+  for q in work* rest*; do [ "$q" = "$w" ] || [ ! -e "$q" ] || l="$l $q"; done
+  [ -z "$l" ] || rm -f -- $l
+}
 give() {
   [ "$w" != old ] || return 0
   if [ -n "$e" ] || [ -e "../$b" ]; then cmp -s old "../$b" || exit 10; fi

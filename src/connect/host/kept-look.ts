@@ -1,4 +1,5 @@
 import type { Asked, SharedAsks } from "./asked.ts"
+import type { Astray } from "./astray.ts"
 import type { ScriptRecord, SharedQuestion } from "./kind.ts"
 import type { PathSeen } from "./look.ts"
 
@@ -10,6 +11,8 @@ export interface Looked {
 
 /** What a look found, by what was asked: a question that is put again a moment later, for more of its props are known, is answered from it. */
 export class KeptLook {
+  /** Folders that were judged. */
+  readonly astray: Astray = new Map()
   readonly #paths = new Map<string, PathSeen>()
   readonly #hashed = new Set<string>()
   readonly #scripts = new Map<string, ScriptRecord>()

@@ -220,6 +220,11 @@ export interface HostKind<S extends z.ZodType, O extends z.ZodType> {
    * of their own, each looked at again.
    */
   partOf?(props: z.output<S>): string | undefined
+  /**
+   * Folders in which its changes and removals write, as whoever works: where root could be led astray there, it is refused in the
+   * plan, and not only when it is made.
+   */
+  writesAt?(key: Key<z.output<S>, z.output<O>>): readonly string[]
   /** Scripts with the same word are never at work at once on one host: "dpkg". */
   exclusive?(want: z.output<S> | undefined): string | undefined
   /**
@@ -277,7 +282,7 @@ export function hostKindOf(of: AnyProvider): AnyHostKind | undefined {
  */
 export function hostKind<S extends z.ZodType, O extends z.ZodType>(kind: HostKind<S, O>): Provider<S, O, HostClient> {
   const { question: _, folder: _folder, answer, change, removal, result, failure, exclusive, noted, ...more } = kind
-  const { together, changeAll, removedTogether, removalAll, partOf, ...shared } = more
+  const { together, changeAll, removedTogether, removalAll, partOf, writesAt, ...shared } = more
   const self: Provider<S, O, HostClient> = provider<S, O, HostClient>({
     ...shared,
     connects: "host",

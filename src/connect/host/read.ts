@@ -3,6 +3,7 @@ import { asFettleError, FettleError } from "../../errors.ts"
 import type { Address } from "../../program/address.ts"
 import type { ReadItem, Seen } from "../../provider.ts"
 import { type Asked, type SharedAsk, type SharedAsks, sharedBy } from "./asked.ts"
+import { foldersToJudge, judged, judgeLine, unlessRefused } from "./astray.ts"
 import type { HostRecord } from "./frames.ts"
 import type { KeptLook, Looked } from "./kept-look.ts"
 import type { AnyHostKind, HostAnswer, Noted, ScriptRecord, SharedQuestion } from "./kind.ts"
@@ -40,6 +41,8 @@ export interface ReadContext {
   readonly names: Names
   readonly kept: KeptLook
   readonly seal: (sha256: string) => string
+  /** Root works where it must not be led astray. */
+  readonly guarded: boolean
 }
 
 /**
@@ -49,7 +52,7 @@ export interface ReadContext {
  */
 export async function readHostItems(
   items: readonly { readonly item: ReadItem; readonly kind: AnyHostKind }[],
-  { look, names, kept, seal }: ReadContext,
+  { look, names, kept, seal, guarded }: ReadContext,
 ): Promise<ReadonlyMap<Address, Seen<unknown>>> {
   const seen = new Map<Address, Seen<unknown>>()
   const listings = await Promise.all(items.map(listingOf))
@@ -64,14 +67,17 @@ export async function readHostItems(
   })
   const shared = sharedBy(asked, items.length)
   const [{ paths, scripts, noted }, locals] = await Promise.all([
-    firstLook(asked, shared, { look, names, kept }),
+    firstLook(asked, shared, { look, names, kept, guarded, first: items.length }),
     lookAtLocals(asked),
   ])
   const texts = await secondLook(asked, { paths, locals }, look)
   await nameOwners(paths, look, names)
   kept.keep(asked, shared, { paths, scripts })
   for (const each of asked)
-    seen.set(each.item.key.address, answerOf(each, { paths, scripts, shared, texts, locals, noted }, seal))
+    seen.set(
+      each.item.key.address,
+      unlessRefused(each, answerOf(each, { paths, scripts, shared, texts, locals, noted }, seal), kept.astray),
+    )
   for (const [address, failed] of await linkedTwins(asked.flatMap(atPath), look)) seen.set(address, { failed })
   return seen
 }
@@ -143,7 +149,13 @@ function needed<T>({ kind }: AnyHostKind, value: T | undefined, what: string): T
 async function firstLook(
   asked: readonly Asked[],
   shared: SharedAsks,
-  { look, names, kept }: Pick<ReadContext, "look" | "names" | "kept">,
+  {
+    look,
+    names,
+    kept,
+    guarded,
+    first,
+  }: Pick<ReadContext, "look" | "names" | "kept" | "guarded"> & { readonly first: number },
 ): Promise<Looked & { noted: Map<number, ReadonlyMap<string, Noted>> }> {
   const { paths, scripts } = kept.tells(asked, shared)
   const isNew = (path: string): boolean => !paths.has(path)
@@ -153,6 +165,8 @@ async function firstLook(
   const chunks = [...chunksOf([...hashed], true), ...chunksOf([...plain], false)]
   const scripted = asked.filter(({ question, number }) => question.script !== undefined && !scripts.has(number))
   const told = new Map<number, HostRecord>()
+  const folders = guarded ? foldersToJudge(asked, kept.astray) : []
+  const judging = first + shared.size
   const opens = asked.filter(({ kind, item }) => kind.noted !== undefined && item.key.open !== undefined)
   for (let at = 0; at === 0 || at < chunks.length; at += CHUNKS_PER_REQUEST) {
     const part = chunks.slice(at, at + CHUNKS_PER_REQUEST)
@@ -161,6 +175,7 @@ async function firstLook(
         ? [
             ...scripted.map(askLine),
             ...[...shared].filter(([, { number }]) => !scripts.has(number)).map(sharedLine),
+            ...(folders.length === 0 ? [] : [judgeLine(judging, folders)]),
             ...opens
               .filter(({ item }) => announced(item.key).length > 0)
               .map(({ number, item }) => `told ${number} ${quoteAll(announced(item.key))}\n`),
@@ -176,7 +191,12 @@ async function firstLook(
       if (record.kind === "j") told.set(record.item, record)
     }
   }
-  if ([...scripted, ...shared.values()].some(({ number }) => !scripts.has(number)))
+  const verdict = scripts.get(judging)
+  if (verdict !== undefined) judged(folders, verdict, kept.astray)
+  if (
+    (folders.length > 0 && verdict?.exitCode !== 0) ||
+    [...scripted, ...shared.values()].some(({ number }) => !scripts.has(number))
+  )
     throw new FettleError("HOST_PROTOCOL", "the host did not answer every question")
   const noted = new Map(opens.map(({ number, item }) => [number, notedOf(item.key, told.get(number))]))
   return { paths, scripts, noted }

@@ -10,7 +10,7 @@ import { dialThrough, joined } from "./dial-through.ts"
 import { endRemote } from "./end-remote.ts"
 import { HELLO } from "./shell.ts"
 import { sshFailure } from "./ssh-failure.ts"
-import { type Become, becomeWords, remoteLine, type SshHow, type SshOptions, sshLine } from "./ssh-line.ts"
+import { type Become, becomeWords, connectMs, remoteLine, type SshHow, type SshOptions, sshLine } from "./ssh-line.ts"
 import { sshSays } from "./ssh-says.ts"
 import { SshSpeech } from "./ssh-speech.ts"
 import { mayStart } from "./starts.ts"
@@ -18,6 +18,8 @@ import { mayStart } from "./starts.ts"
 /** From asking to cutting where a session on another machine must go: a handshake, its grace there, and a slow line. */
 const GRACE_MS = 15_000
 
+/** A session may take so many times as long to begin as its connection: the login and its shell come after that. */
+const BEGINS = 6
 /** How long a session may take to begin where a person may have to type. */
 const ASKED_MS = 300_000
 /** Longest time that a list of what sudo allows may take. */
@@ -42,7 +44,7 @@ export function sshCarrier(parts: SshCarrierOptions): Carrier {
     shell: "sh",
     strict: true,
     scope: parts.scope,
-    ...(parts.asks === undefined ? {} : { openMs: ASKED_MS }),
+    openMs: Math.max(BEGINS * connectMs(parts.options), parts.asks === undefined ? 0 : ASKED_MS),
     start: (argv, signal) => startSsh(parts, argv, signal, (folder) => void endRemote(carrier, folder)),
     dial: (to, signal) => dialSsh(parts, carrier, to, signal),
   }

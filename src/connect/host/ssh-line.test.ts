@@ -14,6 +14,8 @@ test("options stand before the two dashes, destination and one command after the
   expect(line).toContain("BatchMode=yes")
   expect(line).toContain("StrictHostKeyChecking=yes")
   expect(sshLine("web1", {}, { asks: true })).toContain("BatchMode=no")
+  expect(sshLine("web1", {}, { asks: true })).toContain("ConnectTimeout=10")
+  expect(sshLine("web1", { connectTimeout: "1500ms" }, { asks: true })).toContain("ConnectTimeout=2")
 })
 
 test("the first line is one that every login shell hands on: no newline, no backslash, no !, and under 2 KB", () => {

@@ -1,4 +1,5 @@
 import { FettleError } from "../../errors.ts"
+import { type Duration, durationMs } from "../../policies/duration.ts"
 import type { Secret } from "../../secrets/secret.ts"
 import { quote } from "./quote.ts"
 
@@ -25,6 +26,11 @@ export interface SshOptions {
   /** An ssh_config file to read instead of the operator's own. */
   readonly config?: string
   readonly identityFile?: string
+  /**
+   * How long the machine may take to answer and to agree on keys; its session must begin within six times that. Default "10s". Who is
+   * not there by then has failed.
+   */
+  readonly connectTimeout?: Duration
   /** Default: stay the user that logged in. */
   readonly become?: "sudo" | "doas" | Become
   /**
@@ -40,7 +46,10 @@ const DESTINATION = /^[A-Za-z0-9_:[][A-Za-z0-9_.:%@[\]/+~-]{0,254}$/
 const USER = /^[A-Za-z0-9_.][^\s\p{Cc}'"`$;&<>|(){}]{0,127}$/u
 
 /** Checks everything that will stand on a command line. @throws FettleError `PROPS_INVALID` */
-export function checkSsh(destination: string, { user, port, config, identityFile, become }: SshOptions): void {
+export function checkSsh(
+  destination: string,
+  { user, port, config, identityFile, become, connectTimeout }: SshOptions,
+): void {
   const bad = (what: string, value: unknown): never => {
     throw new FettleError("PROPS_INVALID", `host.ssh: ${what} cannot be ${JSON.stringify(value)}`, {
       next: `give the ${what} as you would to ssh, or name it in ssh_config`,
@@ -53,6 +62,7 @@ export function checkSsh(destination: string, { user, port, config, identityFile
   if (port !== undefined && !(Number.isInteger(port) && port > 0 && port < 65_536)) bad("port", port)
   for (const [what, path] of Object.entries({ config, identityFile }))
     if (path !== undefined && (path === "" || path.startsWith("-") || /\p{Cc}/u.test(path))) bad(what, path)
+  if (connectTimeout !== undefined && !isConnectTime(connectTimeout)) bad("connectTimeout", connectTimeout)
   const other = typeof become === "object" ? become.user : undefined
   if (other !== undefined && !isUser(other)) bad("become.user", other)
 }
@@ -61,10 +71,23 @@ function isUser(name: string): boolean {
   return USER.test(name) && !name.endsWith("\\")
 }
 
-/** How long a connection may take to begin, in seconds. */
-const CONNECT_S = 10
+/** Where nothing else is said. */
+const CONNECT_MS = 10_000
+/** Longest that may be said: beyond that nobody waits. */
+const CONNECT_MAX_MS = 3_600_000
 /** Seconds of silence after which ssh asks whether the host is still there; it gives up after three of them. */
 const ALIVE_S = 15
+
+/** @throws FettleError `POLICY_INVALID` for what is no duration */
+function isConnectTime(time: Duration): boolean {
+  const ms = durationMs(time)
+  return ms > 0 && ms <= CONNECT_MAX_MS
+}
+
+/** How long a connection may take to begin, in milliseconds. */
+export function connectMs({ connectTimeout }: SshOptions): number {
+  return connectTimeout === undefined ? CONNECT_MS : durationMs(connectTimeout)
+}
 
 /** What one start of ssh is for. */
 export interface SshHow {
@@ -103,7 +126,7 @@ export function sshLine(destination: string, options: SshOptions, how: SshHow): 
     "RequestTTY=no",
     ...(how.master === undefined ? ["ControlMaster=no"] : ["ControlMaster=yes", `ControlPath=${how.master}`]),
     "LogLevel=DEBUG1",
-    `ConnectTimeout=${CONNECT_S}`,
+    `ConnectTimeout=${Math.ceil(connectMs(options) / 1_000)}`,
     `ServerAliveInterval=${ALIVE_S}`,
     "EscapeChar=none",
     ...(options.kex === "fast" ? ["KexAlgorithms=^curve25519-sha256"] : []),

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto"
+import { posix } from "node:path"
 import { z } from "zod"
 import { type ChangeParts, type HostAnswer, type HostChange, hostKind } from "../../connect/host/kind.ts"
 import { quote } from "../../connect/host/quote.ts"
@@ -14,6 +15,8 @@ import { notOfType } from "./refused.ts"
 
 /** Longest content, in bytes: it is compared as text. */
 const CONTENT_MAX = 60_000
+/** Longest content, in bytes, of blocks that are put into one file together. */
+const SHORT_MAX = 2_000
 /** Begins every keyed fingerprint. */
 const SEALED = "fp:"
 
@@ -84,9 +87,12 @@ export const block = hostKind({
     const at = wantedOf(want, last)
     return { stat: [at.path], script: readScript(at, mayBeSecret(want, last)) }
   },
+  writesAt: ({ want, last }) => [posix.dirname(wantedOf(want, last).path)],
   answer,
   plan,
   change: changeBlock,
+  together: togetherWith,
+  changeAll: changeBlocks,
   removal: (seen, last) =>
     "absent" in seen || last === undefined ? {} : { brief: true, script: removeScript(last.props) },
   result: (_, want) => ({ path: want.path, name: want.name, hash: wantedHash(want.content) }),
@@ -172,27 +178,51 @@ function plan(want: Want, seen: Seen<Outputs>): Change<Want> {
   }
 }
 
-function changeBlock({ want, seen }: ChangeParts<Want, Outputs>): HostChange {
+function changeBlock(parts: ChangeParts<Want, Outputs>): HostChange {
+  const { want } = parts
+  const script = `${taking(want)}edit() {\n${editOf(parts, '"$S/block"')}\n}\nedit\ngive`
+  return { brief: true, script, slots: { block: want.content } }
+}
+
+/** All blocks of one file on one copy of it, which is synced and put in place once. Their contents are short and no secrets. */
+function changeBlocks(all: readonly ChangeParts<Want, Outputs>[]): HostChange {
+  const edits = all.map(
+    (parts) =>
+      `printf %s ${quote(parts.want.content as string)} >content\nedit() {\n${editOf(parts, "content")}\n}\nedit\n`,
+  )
+  const script = `${taking((all[0] as ChangeParts<Want, Outputs>).want)}${edits.join("shed\n")}give`
+  return { brief: true, script: '. "$S/edits"', slots: { edits: script } }
+}
+
+/** The same for changes that can be made together. */
+function togetherWith({ want: { path, create, content } }: ChangeParts<Want, Outputs>): string | undefined {
+  const isShort = typeof content === "string" && Buffer.byteLength(content) <= SHORT_MAX
+  return isShort ? JSON.stringify([path, create]) : undefined
+}
+
+function taking({ path, create }: Want): string {
+  return `take ${quote(path)} ${quote(create ?? "")}\n`
+}
+
+/** Works on what stands there so far, `w`; `content` is the file of what goes between the marks. */
+function editOf({ want, seen }: ChangeParts<Want, Outputs>, content: string): string {
   const [begin, end] = marks(want).map(quote)
   const expect = "outputs" in seen ? seen.outputs.hash : ""
   // The plain hash of a secret is known to nobody here: what is between our marks is ours, and is replaced.
   const guard =
     /^[0-9a-f]{64}$/.test(expect) && typeof want.content === "string"
-      ? `h=$({ [ "$to" = $((from + 1)) ] || ${inside("old")}; } | sha256sum)
+      ? `h=$({ [ "$to" = $((from + 1)) ] || ${inside('"$w"')}; } | sha256sum)
 case \${h%% *} in ${expect}|${wantedHash(want.content)}) ;; *) exit 10;; esac`
       : ""
-  const script = `take ${quote(want.path)} ${quote(want.create ?? "")}
-! grep -aqxF -e ${begin} -e ${end} -- "$S/block" || refuse 'the content holds a line that marks the block itself'
-{ printf '%s\\n' ${begin} && cat -- "$S/block" && printf '%s\\n' ${end}; } >block || exit 20
+  return `! grep -aqxF -e ${begin} -e ${end} -- ${content} || refuse 'the content holds a line that marks the block itself'
+{ printf '%s\\n' ${begin} && cat -- ${content} && printf '%s\\n' ${end}; } >block || exit 20
 whole
 put() {
 ${placeScript(want.place, "block")}
-give; exit; }
-${findScript(want, "old", "put")}
+}
+${findScript(want, '"$w"', "put; return 0")}
 ${guard}
-splice "$from" "$to" block
-give`
-  return { brief: true, script, slots: { block: want.content } }
+splice "$from" "$to" block`
 }
 
 function removeScript(at: Want): string {

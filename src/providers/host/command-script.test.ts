@@ -16,7 +16,7 @@ test.each([
   expect([stdout, status]).toEqual([out, exitCode])
 })
 
-test("a command has the usual umask, whatever that of Fettle is", () => {
+test("a command and a guard have the usual umask, whatever that of Fettle is", () => {
   const folder = mkdtempSync(join(tmpdir(), "command-"))
   try {
     writeFileSync(join(folder, "run"), `mkdir '${folder}/made'; exit 3\n`)
@@ -24,6 +24,8 @@ test("a command has the usual umask, whatever that of Fettle is", () => {
       env: { ...process.env, S: folder },
     })
     expect([status, (statSync(join(folder, "made")).mode & 0o777).toString(8)]).toEqual([3, "755"])
+    spawnSync("sh", ["-c", `umask 077; ${guardScript({ unless: ["mkdir", join(folder, "asked")] }, {})}`])
+    expect((statSync(join(folder, "asked")).mode & 0o777).toString(8)).toBe("755")
   } finally {
     rmSync(folder, { recursive: true })
   }

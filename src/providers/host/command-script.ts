@@ -81,7 +81,7 @@ function existsScript(path: string): string {
 
 /** A guard whose program is not there says no: what brings it may come first. One that may not be run, or runs late, says nothing. */
 function askGuard(name: string, guard: CommandLine, { cwd, user }: Where): string {
-  const text = `${OWN}cd -- ${quote(cwd ?? "/")} || exit ${GUARD_UNASKED}\n${typeof guard === "string" ? guard : `exec ${quoteAll(guard)}`}`
+  const text = `${OWN}umask 022\ncd -- ${quote(cwd ?? "/")} || exit ${GUARD_UNASKED}\n${typeof guard === "string" ? guard : `exec ${quoteAll(guard)}`}`
   const run = user === undefined ? `$l sh -c ${quote(text)}` : `$l su -s /bin/sh -c ${quote(text)} ${quote(user)}`
   return `o=$( { ${run}; } 2>&1 </dev/null); r=$?
 case $r in

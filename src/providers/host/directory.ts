@@ -51,6 +51,7 @@ export const directory = hostKind({
     if ("failed" in at || at.type !== "directory") return { failed: notOfType(path, at, "directory") }
     return { outputs: { path, mode: at.mode, ...ownerAs(want, at) } }
   },
+  writesAt: ({ id, want, last }) => [posix.dirname(want?.path ?? id ?? last?.outputs.path ?? "/")],
   plan,
   change: changeDirectory,
   removal: (seen, last) => {

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto"
+import { posix } from "node:path"
 import { z } from "zod"
 import {
   type HostAnswer,
@@ -131,6 +132,11 @@ export const file = hostKind({
   predict: (want, seen) => {
     const hash = hasFingerprints(want.content) ? (foundHash(seen) ?? wantedHash(want)) : undefined
     return { path: want.path, mode: want.mode, ...(hash === undefined ? {} : { hash }) }
+  },
+  writesAt: ({ id, want, last }) => {
+    const path = want?.path ?? id ?? last?.outputs.path
+    const keeps = want !== undefined && want.content === undefined && (want.source ?? want.template) === undefined
+    return path === undefined || keeps ? [] : [posix.dirname(path)]
   },
   question,
   answer,

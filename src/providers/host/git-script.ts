@@ -137,11 +137,18 @@ echo "$to" >.git/fettle-unfinished || exit 20
 ${move} || exit 20
 ${submodules ? `g submodule update -q --init --recursive${force ? " --force" : ""}${shallow} || exit 20\n` : ""}rm -f .git/fettle-unfinished
 echo "$to"`
+  // What it made for a checkout that came to nothing goes with it: a later run, and whoever looks, finds nothing half made.
+  const working = `( ${as(user, script)} )
+r=$?
+[ $r = 0 ] || [ -z "$made" ] || { ${as(user, `cd / && rm -rf -- ${p}`)}; rmdir -- ${p}; } 2>/dev/null
+exit $r`
   if (isRoots(checkout))
-    return `${unlessAstray}[ -d ${p} ] || ( umask 022; mkdir -- ${p} ) || exit 20\n${as(user, script)}`
-  return `[ -d ${p} ] || ${as(user, `umask 022; mkdir -- ${p} 2>/dev/null`)} || {
+    return `${unlessAstray}made=
+[ -d ${p} ] || { ( umask 022; mkdir -- ${p} ) && made=1; } || exit 20\n${working}`
+  return `made=; [ -d ${p} ] || made=1
+[ -d ${p} ] || ${as(user, `umask 022; mkdir -- ${p} 2>/dev/null`)} || {
 ${unlessAstray}( umask 022; mkdir -- ${p} ) && chown -h -- ${quote(user as string)} ${p}; } || exit 20
-${as(user, script)}`
+${working}`
 }
 
 /** Whether whoever fettle works as writes in the checkout itself. */

@@ -99,6 +99,10 @@ export const git = hostKind({
     const at = (want ?? last?.props) as Want
     return { stat: [at.path], script: readScript(at, want !== undefined) }
   },
+  writesAt: ({ want, last }) => {
+    const at = (want ?? last?.props) as Want
+    return at.user === undefined ? writesIn(at) : [] // as another user it may be that one's own folder
+  },
   answer,
   plan,
   change: changeGit,

@@ -1,8 +1,9 @@
+import { posix } from "node:path"
 import { z } from "zod"
 import { type ChangeParts, type HostAnswer, type HostChange, hostKind } from "../../connect/host/kind.ts"
 import { quote } from "../../connect/host/quote.ts"
 import { FettleError } from "../../errors.ts"
-import type { Change, Key, Seen } from "../../provider.ts"
+import type { Change, Key, Last, Seen } from "../../provider.ts"
 import { type LineFound, lineFound, lineWord, lookAtLines } from "./line-look.ts"
 import { checkExpression, createMode, expression, place, placeScript } from "./place.ts"
 import { hostPath } from "./props.ts"
@@ -81,16 +82,35 @@ export const line = hostKind({
       ? { stat: [path], script: readScript(path, words) }
       : { stat: [path], shared: { script: lookAtLines, words: [word] } }
   },
+  writesAt: ({ want, last }) => [posix.dirname(pathOf(want, last?.outputs))],
   answer,
   plan,
-  change: changeLine,
+  change: (parts) => ({ brief: true, script: edited(parts.want, [editOf(parts)]) }),
+  together: ({ want: { path, create, absent } }) => JSON.stringify([path, create, absent === undefined]),
+  changeAll: (all) => inSlot(edited((all[0] as ChangeParts<Want, Outputs>).want, all.map(editOf))),
   removal: (seen, last) => {
-    const at = "outputs" in seen ? seen.outputs : last?.outputs
-    return at === undefined || "absent" in seen || at.line === "" ? {} : { brief: true, script: removeScript(at) }
+    const at = leftBehind(seen, last)
+    return at === undefined ? {} : { brief: true, script: removeScript(at.path, [at.line]) }
+  },
+  removedTogether: ({ seen, last }) => leftBehind(seen, last)?.path,
+  removalAll: (all) => {
+    const left = all.flatMap(({ seen, last }) => leftBehind(seen, last) ?? [])
+    return inSlot(
+      removeScript(
+        (left[0] as Outputs).path,
+        left.map(({ line: text }) => text),
+      ),
+    )
   },
   result: (_, want) => ({ path: want.path, line: want.line ?? "" }),
   failure: ({ exitCode, out }) => (exitCode === 10 ? undefined : new FettleError("FILE_REFUSED", out.trim())),
 })
+
+/** The line that is to go; undefined where none is there. */
+function leftBehind(seen: Seen<Outputs>, last: Last<Want, Outputs> | undefined): Outputs | undefined {
+  const at = "outputs" in seen ? seen.outputs : last?.outputs
+  return at === undefined || "absent" in seen || at.line === "" ? undefined : at
+}
 
 function pathOf(want: Want | undefined, last: Outputs | undefined): string {
   return want?.path ?? last?.path ?? ""
@@ -145,6 +165,8 @@ function answer({ want, last }: Key<Want, Outputs>, found: HostAnswer): Seen<Out
   if ("failed" in at || at.type === "directory" || at.type === "other") return { failed: notOfType(path, at, "file") }
   const { there, lines, failed } = told(path, wordsOf(want, last?.outputs), found)
   if (failed !== undefined) return { failed: new FettleError("READ_FAILED", `${path}: ${failed}`) }
+  const several = want?.line !== undefined && !want.multiple && !there && lines.length > 1
+  if (several) return { failed: severalMatch(path, lines) }
   const wanted = want === undefined ? last?.outputs.line : want.line
   const shown = { found: lines.join("\n") }
   if (there && lines.length === 0) return { outputs: { path, line: wanted ?? "" } }
@@ -155,6 +177,13 @@ function answer({ want, last }: Key<Want, Outputs>, found: HostAnswer): Seen<Out
     : there
       ? { outputs: { path, line: wanted ?? "" }, shown }
       : { absent: true, shown }
+}
+
+/** Which of them is meant nobody can tell. */
+function severalMatch(path: string, lines: readonly string[]): FettleError {
+  const numbers = lines.map((each) => each.slice(0, each.indexOf(":")))
+  const fact = `${path}: ${lines.length} lines match, of numbers ${numbers.join(" ")}: give a narrower expression, or multiple: true`
+  return new FettleError("FILE_REFUSED", fact)
 }
 
 /** What the host told of one item; the lines that are told of are few and short. */
@@ -205,26 +234,37 @@ function diffOf(want: Want, lines: readonly string[]): string {
   ].join("\n")
 }
 
-function changeLine({ want, seen, last }: ChangeParts<Want, Outputs>): HostChange {
+/** All edits of one file on one copy of it, which is synced and put in place once. */
+function edited({ path, create, absent }: Pick<Want, "path" | "create" | "absent">, edits: readonly string[]): string {
+  const first = absent === undefined ? "" : `[ -e ${quote(path)} ] || exit 0\n`
+  const calls = edits.map((each) => `edit() {\n${each}\n}\nedit\n`)
+  return `${first}take ${quote(path)} ${quote(create ?? "")}\n${calls.join("shed\n")}give`
+}
+
+/** They may be too many for one argument. */
+function inSlot(script: string): HostChange {
+  return { brief: true, script: '. "$S/edits"', slots: { edits: script } }
+}
+
+/** Works on what stands there so far, `w`. */
+function editOf({ want, seen, last }: ChangeParts<Want, Outputs>): string {
   const words = wordsOf(want, last?.outputs)
   const planned = textsOf("failed" in seen ? [] : foundIn(seen)).join("\n")
   // What stands in its place may have come with an earlier item of the run; what was read must still be what it was.
   const guard =
     planned === "" ? "" : `[ -z "$m" ] || [ "$(printf '%s\\n' "$m" | cut -d : -f 2-)" = ${quote(planned)} ] || exit 10`
-  const lines = [
-    want.absent === undefined ? "" : `[ -e ${quote(want.path)} ] || exit 0`,
-    `take ${quote(want.path)} ${quote(want.create ?? "")}`,
-    lookScript("old", words),
+  return [
+    lookScript('"$w"', words),
     guard,
     want.line === undefined ? dropScript(want.absent as string) : putScript(want, want.line),
-    "give",
   ]
-  return { brief: true, script: lines.filter((each) => each !== "").join("\n") }
+    .filter((each) => each !== "")
+    .join("\n")
 }
 
 function dropScript(pattern: string): string {
-  return `[ -n "$m" ] || exit 0
-grep -avE -e ${quote(pattern)} old >work; [ $? -le 1 ] && w=work || exit 20`
+  return `[ -n "$m" ] || return 0
+k=$((k + 1)); grep -avE -e ${quote(pattern)} -- "$w" >"work$k"; [ $? -le 1 ] && w=work$k || exit 20`
 }
 
 /** Makes the new text: the first of the lines that stand in its place becomes the line and the others go, or it is put in. */
@@ -232,7 +272,7 @@ function putScript(want: Want, text: string): string {
   const several = want.multiple
     ? ""
     : `[ $# -le 1 ] || refuse "$# lines match, of numbers $(echo "$@"): give a narrower expression, or multiple: true" 23\n`
-  return `[ -n "$m" ] || [ $there = 0 ] || exit 0
+  return `[ -n "$m" ] || [ $there = 0 ] || return 0
 printf '%s\\n' ${quote(text)} >line
 whole
 set -- $(printf '%s\\n' "$m" | sed 's/:.*//')
@@ -240,13 +280,13 @@ ${several}if [ $there = 0 ] && [ $# -gt 0 ]; then splice "$1" "$1" line; shift
 elif [ $there = 0 ]; then
 ${placeScript(want.place, "line")}
 fi
-[ $# = 0 ] || { sed "$(printf '%sd;' "$@")" "$w" >rest && w=rest; } || exit 20`
+[ $# = 0 ] || { k=$((k + 1)); sed "$(printf '%sd;' "$@")" "$w" >"rest$k" && w=rest$k; } || exit 20`
 }
 
-function removeScript({ path, line: text }: Outputs): string {
-  return `[ -f ${quote(path)} ] || exit 0
-take ${quote(path)} ''
-grep -aqxF -e ${quote(text)} old || exit 0
-grep -avxF -e ${quote(text)} old >work; [ $? -le 1 ] && w=work || exit 20
-give`
+function removeScript(path: string, texts: readonly string[]): string {
+  const edits = texts.map(
+    (text) => `grep -aqxF -e ${quote(text)} -- "$w" || return 0
+k=$((k + 1)); grep -avxF -e ${quote(text)} -- "$w" >"work$k"; [ $? -le 1 ] && w=work$k || exit 20`,
+  )
+  return `[ -f ${quote(path)} ] || exit 0\n${edited({ path }, edits)}`
 }

@@ -43,6 +43,7 @@ export const link = hostKind({
     if ("failed" in at || at.type !== "link") return { failed: notOfType(path, at, "link") }
     return { outputs: { path, to: at.to ?? "" } }
   },
+  writesAt: ({ id, want, last }) => [posix.dirname(want?.path ?? id ?? last?.outputs.path ?? "/")],
   plan,
   change: changeLink,
   removal: (seen, last) => {

@@ -106,7 +106,7 @@ function plan(want: Want, seen: Seen<Outputs>): Change<Want> {
 
 function changeProject({ want, seen }: ChangeParts<Want, Outputs>): HostChange {
   const expect = "outputs" in seen ? seen.outputs.hash : ""
-  const install = `cd -- ${quote(want.path)} && exec npm ci --no-audit --no-fund --no-update-notifier ${quoteAll(optionsOf(want))}`
+  const install = `umask 022; cd -- ${quote(want.path)} && exec npm ci --no-audit --no-fund --no-update-notifier ${quoteAll(optionsOf(want))}`
   const run =
     want.user === undefined ? `sh -c ${quote(install)}` : `su -s /bin/sh -c ${quote(install)} ${quote(want.user)}`
   const note = `cd -- ${quote(want.path)} && mkdir -p node_modules && cat >${NOTE}`

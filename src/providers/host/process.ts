@@ -54,6 +54,7 @@ export const hostProcess = hostKind({
   },
   answer: ({ id, want, last }, found): Seen<Outputs> =>
     answerProcess(want?.directory ?? id ?? last?.outputs.directory ?? "", found, want?.supervisor),
+  writesAt: ({ id, want, last }) => [want?.directory ?? id ?? last?.outputs.directory ?? "/"],
   plan,
   change: changeProcess,
   removal: (seen, last) => {

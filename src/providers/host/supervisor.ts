@@ -11,10 +11,13 @@
  * no child of its own, and becomes it. systemd starts it again, stops it and gives it its environment; all it asks of the
  * unit's processes to end, the log outlives: it ends when nothing can write to it any more.
  *
+ * What is kept in DIR is nobody else's; the command has the usual umask, 022, and in a unit that of the unit.
+ *
  * In DIR: `pid` (pid, start time and boot id of the loop, pid and start time of the shell around loop and log), `child` (pid, start time, seconds since 1970 of the command), `start`
  * (environment and command; holds secrets, mode 0600), `settings` (MAX bytes and KEEP files of the log), `stop` while it is to end.
  */
 export const SUPERVISOR = `# Supervisor of a host.process of fettle. Replaced with each start; see the log beside it.
+usual=$(umask)
 umask 077
 d=$2
 since() { a=; { while read -r w || [ -n "$w" ]; do a=$a$w; done <"/proc/$1/stat"; } 2>/dev/null; a=\${a##*) }; set -- $a; case \${1-} in ''|Z|X) since=;; *) since=\${20-};; esac; }
@@ -22,6 +25,7 @@ note() { printf '%s\\n' "$2" >"$d/$1.new" && mv -f "$d/$1.new" "$d/$1"; }
 if [ "$1" = child ]; then
   since $$
   note child "$$ $since $(date +%s)"
+  umask 022
   . "$d/start"
   exit 127
 fi
@@ -108,6 +112,7 @@ if [ "$1" = unit ]; then
   ( trap '' HUP INT QUIT TERM USR1 USR2 PIPE; log <"$d/pipe" >/dev/null 2>&1 & )
   exec >"$d/pipe" 2>&1
   rm -f "$d/pipe"
+  umask "$usual"
   exec "$@"
 fi
 trap '' HUP PIPE

@@ -22,6 +22,8 @@ import { isBelow, swapSlots } from "./tree-swaps.ts"
 
 /** Longest path inside a tree, in bytes: state remembers longer texts by their hash alone. */
 const INSIDE_MAX = 1_800
+/** Folders that are judged before a tree is removed: they are alike. */
+const FOLDERS_MAX = 200
 /** Most lines of a plan's text; what is left out is counted. */
 const LINES_MAX = 200
 
@@ -81,6 +83,10 @@ export const tree = hostKind({
     return { path, hash, files }
   },
   folder: folderOf,
+  writesAt: ({ id, want, last }) => {
+    const path = want?.path ?? id ?? last?.outputs.path ?? "/"
+    return want === undefined ? [path, ...foldersIn(path, last?.outputs)] : [posix.dirname(path)]
+  },
   question,
   answer,
   plan,
@@ -92,6 +98,12 @@ export const tree = hostKind({
   },
   failure: ({ exitCode, out }) => (exitCode === 10 ? undefined : new FettleError("FILE_REFUSED", out.trim())),
 })
+
+/** Folders that came from the source, where something of it stands. */
+function foldersIn(path: string, outputs: Outputs | undefined): readonly string[] {
+  const folders = [...entriesFrom(outputs?.entries).keys()].map((inside) => posix.dirname(posix.join(path, inside)))
+  return [...new Set(folders)].slice(0, FOLDERS_MAX)
+}
 
 function folderOf({ source, ignore }: Want): { path: string; ignore: string[] } {
   return { path: source, ignore }
