@@ -9,6 +9,8 @@ const SLOW = [
   "crash/release-kill",
   "live/release",
   "live/docker-replacing",
+  "live/store-postgres",
+  "live/store-bucket",
   "crash/thirty-nodes",
   "crash/sync",
   "live/host-process",

@@ -23,7 +23,7 @@ export async function migrate(call: Call): Promise<number> {
   const target = await homeIn(to, place, call)
   const { rows, open, runs } = await migrateState(place.home, target, key, place.holder)
   tell(call, [
-    `Moved ${rows} rows, ${open} open changes and ${runs} runs to ${target.name}, and read them there again.`,
+    `Moved ${counted(rows, "row")}, ${counted(open, "open change")} and ${counted(runs, "run")} to ${target.name}, and read them there again.`,
     `${place.home.name} is marked: nobody goes on there.`,
     "Next: give --store or FETTLE_STORE, or let the program say `store`; whoever works with it needs the same data key.",
   ])
@@ -42,10 +42,14 @@ export async function rotate(call: Call): Promise<number> {
   const next = keyInFile(file)
   const count = await rotateKey(place.home, old, next, place.holder)
   tell(call, [
-    `Sealed ${count === 1 ? "1 value" : `${count} values`} of ${place.program} (${place.stage}) with the data key ${next.id} of ${file}.`,
+    `Sealed ${counted(count, "value")} of ${place.program} (${place.stage}) with the data key ${next.id} of ${file}.`,
     `Next: FETTLE_STATE_KEY_FILE=${file}, or its text as FETTLE_STATE_KEY, for everybody who works with this state.`,
   ])
   return 0
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`
 }
 
 function tell(call: Call, lines: readonly string[]): void {

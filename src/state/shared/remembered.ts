@@ -12,7 +12,10 @@ export type Operation =
   | { readonly type: "end"; readonly run: number; readonly outcome: string; readonly endedAt: number }
   | { readonly type: "commit"; readonly run: number; readonly batch: Batch }
   /** All that is remembered, in parts: what came before the first of them is dropped. */
-  | ({ readonly type: "base"; readonly first: boolean } & Part)
+  | ({ readonly type: "base"; readonly first: boolean; readonly links?: readonly LinkAt[] } & Part)
+
+/** The link that an entry had which is dropped by now: who saw it knows by it that this is what followed. */
+export type LinkAt = readonly [serial: number, link: string]
 
 type Part = Partial<Omit<Whole, "keyId">>
 

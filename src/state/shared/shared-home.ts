@@ -108,7 +108,7 @@ export class SharedHome implements StateHome {
     const kept = await this.#asked(() => ledger.read())
     if (kept === undefined) throw new FettleError("STATE_WRITE", `${this.name} was removed while it was opened`)
     const { remembered, key } = this.#checked(kept)
-    const store = new SharedStore({ ledger, key, head: kept.head, remembered, fence, leaseMs: this.#parts.leaseMs })
+    const store = new SharedStore({ ledger, key, ...kept, remembered, fence, leaseMs: this.#parts.leaseMs })
     await store.foldWhereLong(kept.entries)
     this.#witness.remember(store)
     const release = async (): Promise<void> => {

@@ -3,7 +3,7 @@ import type { Batch, EndedLine, NewRun, Run, Snapshot, Store, Whole } from "../s
 import { linkOf, sealed } from "./chain.ts"
 import { Lease, now, patienceOf } from "./lease.ts"
 import type { Entry, Head, Ledger } from "./ledger.ts"
-import { type Operation, Remembered } from "./remembered.ts"
+import { type LinkAt, type Operation, Remembered } from "./remembered.ts"
 import { retrying } from "./retry.ts"
 
 /** Characters of one entry that a whole state is written in. */
@@ -11,11 +11,15 @@ const PART_CHARACTERS = 1_000_000
 /** Entries are folded into one once they hold more than this, and more than what they were last folded into. */
 const FOLD_CHARACTERS = 1_000_000
 
+/** Links of dropped entries that are remembered: some months of them, for a machine that was away. */
+const LINKS_KEPT = 2_000
+
 /** What a store that is open for writing begins with. */
 interface Opened {
   readonly ledger: Ledger
   readonly key: DataKey
   readonly head: Head
+  readonly entries: readonly Entry[]
   readonly remembered: Remembered
   readonly fence: number
   readonly leaseMs: number
@@ -30,12 +34,14 @@ export class SharedStore implements Store {
   readonly #fence: number
   readonly #patienceMs: number
   #head: Head
+  #links: LinkAt[]
   #turn: Promise<unknown> = Promise.resolve()
 
-  constructor({ ledger, key, head, remembered, fence, leaseMs }: Opened) {
+  constructor({ ledger, key, head, entries, remembered, fence, leaseMs }: Opened) {
     this.#ledger = ledger
     this.#key = key
     this.#head = head
+    this.#links = [...droppedLinks(entries), ...entries.map(({ serial, link }) => [serial, link] as const)]
     this.#remembered = remembered
     this.#fence = fence
     this.#patienceMs = patienceOf(leaseMs)
@@ -98,7 +104,9 @@ export class SharedStore implements Store {
   /** Writes all of it in entries of its own, and drops those before. */
   #fold(all: Remembered, change: Partial<Pick<Head, "keyId">> = {}, key: DataKey = this.#key): Promise<void> {
     const { serial, link } = this.#head
-    return this.#write([...all.parts(PART_CHARACTERS)], { ...change, base: serial + 1, baseLink: link }, key)
+    const links = this.#links.slice(-LINKS_KEPT)
+    const parts = [...all.parts(PART_CHARACTERS)].map((part, at) => (at === 0 ? { ...part, links } : part))
+    return this.#write(parts, { ...change, base: serial + 1, baseLink: link }, key)
   }
 
   /** The lock is let go, and the ledger stays open for who reads it. */
@@ -123,6 +131,7 @@ export class SharedStore implements Store {
       const { entries, head } = this.#linked(operations, change, key)
       await this.#append(head, entries)
       this.#head = head
+      this.#links.push(...entries.map(({ serial, link }) => [serial, link] as const))
       for (const operation of operations) this.#remembered.apply(operation)
     })
   }
@@ -152,6 +161,12 @@ export class SharedStore implements Store {
     // It was stopped on the way: what was written stands, but nothing may begin that somebody else has settled by now.
     if (this.lease.isDoubtful && !(await this.#ledger.renew(this.#fence))) throw this.lease.lose()
   }
+}
+
+/** The links of entries that were dropped when those were folded that are there. */
+export function droppedLinks([first]: readonly Entry[]): readonly LinkAt[] {
+  const operation = first !== undefined && isBase(first.body) ? operationIn(first) : undefined
+  return operation?.type === "base" ? (operation.links ?? []) : []
 }
 
 function isBase(body: string): boolean {

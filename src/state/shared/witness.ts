@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { causeText, FettleError } from "../../errors.ts"
 import { makeStateFolder } from "../folder.ts"
 import type { Kept } from "./ledger.ts"
+import { droppedLinks } from "./shared-store.ts"
 
 interface Seen {
   readonly store: string
@@ -61,13 +62,15 @@ export class Witness {
   }
 }
 
+/** Where so much has come since that nobody knows the link any more, only that it is later. */
 function older(seen: Seen, kept: Kept | undefined): string | undefined {
   if (kept === undefined) return `there is no state, and this machine has seen ${seen.serial} entries of it`
   const { head, entries } = kept
   if (head.lineage !== seen.lineage) return "there is another state than the one that this machine has seen"
   if (head.serial < seen.serial)
     return `it ends with entry ${head.serial}, and this machine has seen entry ${seen.serial}`
-  const same = seen.serial === head.serial ? head.link : entries.find(({ serial }) => serial === seen.serial)?.link
+  const there = entries.find(({ serial }) => serial === seen.serial)?.link
+  const same = there ?? droppedLinks(entries).find(([serial]) => serial === seen.serial)?.[1]
   return same === undefined || same === seen.link
     ? undefined
     : `entry ${seen.serial} is another one than this machine has seen`
