@@ -71,6 +71,13 @@ describe.each(shellsHere())("parts of files through %s", (shell) => {
     const blocks = Array.from({ length: 5 }, (_, at) =>
       node(host.block, `b${at}`, { path, name: `b${at}`, content: `x${at}\n` }),
     )
+    // What stands in their place is judged here where all of it is plain, else by grep.
+    for (const last of ["old", "öld", "x".repeat(600)]) {
+      writeFileSync(path, text().replace(/(#key19 = ).*/, `$1${last}`))
+      const seen = await counting.read(lines)
+      const found = lines.map(({ address }) => (seen.get(address) as { shown?: { found?: string } }).shown?.found)
+      expect(found).toEqual(lines.map((_, at) => `${at + 1}:#key${at} = ${at === 19 ? last : "old"}`))
+    }
     writeFileSync(log, "")
     const done = await counting.apply([...lines, ...blocks])
     expect(failures(done)).toEqual([])
