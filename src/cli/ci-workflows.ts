@@ -48,7 +48,7 @@ jobs:
         run: |
           sudo apt-get install -y --no-install-recommends bubblewrap
           sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0 # bubblewrap makes namespaces
-          npm install --global "$FETTLE"
+          npm install --global "$FETTLE" pg
           cd proposed && npm ci --ignore-scripts
       - name: propose
         run: fettle plan --untrusted --file proposed --program PROGRAM --markdown plan.md
@@ -140,7 +140,7 @@ propose:
   rules:
     - if: $CI_PIPELINE_SOURCE == "merge_request_event"
   script:
-    - npm install --global fettle@VERSION
+    - npm install --global fettle@VERSION pg
     - npm ci --ignore-scripts
     # In a container bubblewrap may not make namespaces; this one has no credentials, and is thrown away.
     - fettle plan --untrusted --wall node --markdown plan.md

@@ -131,4 +131,11 @@ test.skipIf(!hasWall)("an untrusted plan compares with state, opens no key, and 
     code: 1,
     text: expect.stringContaining("USAGE"),
   })
+  const foreign = await user.fettle(["plan", "--untrusted", "--program", "payroll"])
+  expect(foreign).toMatchObject({
+    code: 1,
+    text: expect.stringContaining("it says that it is the program notes, and not payroll"),
+  })
+  const unnamed = await user.fettle(["plan", "--untrusted"], { env: { FETTLE_STORE: "postgres://127.0.0.1:1/team" } })
+  expect(unnamed).toMatchObject({ code: 1, text: expect.stringContaining("must not see") })
 })

@@ -1,6 +1,9 @@
 import { join } from "node:path"
 import { allowed, each, group, notify, type Program, program, rate, resource, retry, secret, task, text } from "fettle"
-import { describe, expect, test } from "vitest"
+import { describe, expect, test, vi } from "vitest"
+import { readPlan, writePlan } from "../../src/cli/plan-file.ts"
+import type { Plan } from "../../src/events/plan.ts"
+import { DataKey } from "../../src/secrets/key.ts"
 import { runsIn, testFolder } from "../support/runs.ts"
 import { thing, world } from "../support/world.ts"
 
@@ -124,4 +127,25 @@ test("each cause is told apart: the program, state, the world, and what the prop
   })
   await apply(keyed)
   expect(await moved(keyed, old as never)).toMatchObject({ details: { moved: ["state", "world"] } })
+})
+
+test("a plan is refused where the clock stands before what state has seen, or before the plan itself", async () => {
+  const folder = testFolder()
+  const runs = runsIn(folder)
+  const of = (size: number): Program => one({}, {}, { size })(world(join(folder, "far")).folder)
+  expect((await runs.apply(of(1))).exitCode).toBe(0)
+  const saved = (await runs.plan(of(2), { bound: true })).plan
+  const key = DataKey.passing()
+  const file = join(folder, "plan.json")
+  writePlan(file, saved as Plan, { key, by: "somebody" })
+  expect(readPlan(file, key)).toMatchObject({ hash: saved?.hash })
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() - 3_600_000 })
+  try {
+    expect(() => readPlan(file, key)).toThrow(/was made at .*, and the clock here says/)
+    const { error } = await runs.apply(of(2), {}, saved)
+    expect(error).toMatchObject({ code: "PLAN_EXPIRED", fact: expect.stringContaining("an earlier run ended at") })
+  } finally {
+    vi.useRealTimers()
+  }
+  expect((await runs.apply(of(2), {}, saved)).exitCode).toBe(0)
 })
