@@ -119,6 +119,44 @@ describe.skipIf(!canStartEngines())("docker.image and docker.volume", () => {
     expect(changes(await runs.plan(it))).toEqual([])
   })
 
+  test("an image is built again when its base is another one, and the base's turn comes first", {
+    timeout: 180_000,
+  }, async () => {
+    const runs = runsIn(testFolder())
+    const [below, above] = [world.at("below"), world.at("above")]
+    for (const folder of [below, above]) mkdirSync(folder, { recursive: true })
+    const base = (line: string): void => writeFileSync(join(below, "Dockerfile"), `FROM base:1\n${line}\n`)
+    const top =
+      "ARG BASE\nFROM $BASE AS first\nFROM scratch\nCOPY --from=first /etc /etc\nCOPY --from=tools:1 /etc /tools\n"
+    writeFileSync(join(above, "Dockerfile"), top)
+    const it = program("bases", {}, () => {
+      const on = connection()
+      const one = resource(image, "below", { name: "bases/below:1", build: { context: below } }, { on })
+      const build = { context: above, args: { BASE: one.name } }
+      resource(image, "above", { name: "bases/above:1", build }, { on })
+    })
+    const idOf = (name: string): string => world.docker("inspect", "-f", "{{.Id}}", name)
+    world.docker("tag", "base:1", "tools:1")
+    base("ENV V=1")
+    expect(failed(await runs.apply(it))).toEqual([])
+    expect(changes(await runs.plan(it))).toEqual([])
+    const [first, tools] = [idOf("bases/above:1"), idOf("tools:1")]
+    base("ENV V=2")
+    expect(changes(await runs.plan(it))).toEqual([
+      "update docker.image[below]: its context or arguments have changed",
+      "decide docker.image[above]: it looks at what docker.image[below] makes",
+    ])
+    expect(failed(await runs.apply(it))).toEqual([])
+    expect(idOf("bases/above:1")).not.toBe(first)
+    expect(changes(await runs.plan(it))).toEqual([])
+    world.dockerWith("FROM base:1\nENV T=2\n", "build", "-q", "-t", "tools:1", "-")
+    expect(changes(await runs.plan(it))).toEqual(["update docker.image[above]: its base tools:1 changed"])
+    world.docker("tag", tools, "tools:1")
+    expect(changes(await runs.plan(it))).toEqual([])
+    expect(failed(await runs.apply(it, { destroy: true }))).toEqual([])
+    world.docker("rmi", "tools:1")
+  })
+
   test("a tag of another image follows it", { timeout: 180_000 }, async () => {
     const runs = runsIn(testFolder())
     const it = program("tags", {}, () => {

@@ -33,10 +33,13 @@ function contextMoved(
   if (build !== undefined && shown.hashOf !== inputsOf(build))
     return [live("build", "its context or arguments are others now")]
   if (shown.unreadable !== undefined) return [live("build", `its context cannot be read: ${String(shown.unreadable)}`)]
-  if (shown.builtFrom === builtFrom)
-    return recorded === undefined || recorded === image
-      ? []
-      : [live("build", `its tag means ${shortId(image)}, which is not the one that was built, ${shortId(recorded)}`)]
+  if (shown.builtFrom === builtFrom) {
+    if (recorded !== undefined && recorded !== image)
+      return [
+        live("build", `its tag means ${shortId(image)}, which is not the one that was built, ${shortId(recorded)}`),
+      ]
+    return namesIn(shown.bases).map((name) => live("build", `its base ${name} changed`))
+  }
   return [
     live("build", builtFrom === "" ? "it was not built from this context" : "its context or arguments have changed"),
   ]
@@ -48,6 +51,10 @@ function sourceMoved(want: ImageProps, { image, digest }: ImageOutputs, shown: S
     return [live("from", isWanted("it", shortId(image), `${shortId(shown.source)} as ${source}`))]
   if (want.pull !== "always" || source !== want.name) return []
   return digest.endsWith(String(shown.remote)) ? [] : [live("pull", "its tag means another image in the registry now")]
+}
+
+function namesIn(bases: unknown): readonly string[] {
+  return Array.isArray(bases) ? bases.map(String) : []
 }
 
 function live(prop: keyof ImageProps & string, words: string): Found {

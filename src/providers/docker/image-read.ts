@@ -4,6 +4,7 @@ import type { EngineClient } from "../../connect/docker/engine-client.ts"
 import { asFettleError, causeText } from "../../errors.ts"
 import type { Address } from "../../program/address.ts"
 import type { Json, Key, Read, Seen } from "../../provider.ts"
+import { type Find, movedBases } from "./image-bases.ts"
 import { type Image, imageOutputsOf, listImages, lookAtImage } from "./image-json.ts"
 import { type ImageOutputs, type ImageProps, inputsOf, sourceOf } from "./image-props.ts"
 import { isImageId } from "./reference.ts"
@@ -31,7 +32,7 @@ export async function readImages(
       const image = await find(name, key.last?.outputs.image)
       const recorded = await recordedOf(key, image, connection, signal)
       const shown =
-        key.want === undefined ? {} : { ...(await wantedOf(key.want, find, connection, signal)), ...recorded }
+        key.want === undefined ? {} : { ...(await wantedOf(key.want, image, find, connection, signal)), ...recorded }
       return image === undefined ? { absent: true, shown } : { outputs: imageOutputsOf(name, image), id: name, shown }
     } catch (thrown) {
       return { failed: asFettleError(thrown, "READ_FAILED") }
@@ -55,11 +56,15 @@ async function recordedOf(
 /** What the image is to be, as far as that can be seen: the hash of what it is built from, or the image that it is a tag of. */
 async function wantedOf(
   want: ImageProps,
-  find: (name: string, expected: undefined) => Promise<Image | undefined>,
+  now: Image | undefined,
+  find: Find,
   client: EngineClient,
   signal: AbortSignal,
 ): Promise<Shown> {
-  if (want.build !== undefined) return hashOf(want.build, signal)
+  if (want.build !== undefined) {
+    const bases = now === undefined || want.build.pull ? [] : await movedBases(now.labels, find)
+    return { ...(await hashOf(want.build, signal)), bases }
+  }
   const source = sourceOf(want)
   const image = isImageId(source) ? source : (await find(source, undefined))?.id
   const there = image === undefined ? {} : { source: image }

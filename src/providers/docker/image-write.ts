@@ -5,10 +5,11 @@ import { contextHash } from "../../connect/docker/context-hash.ts"
 import type { EngineClient } from "../../connect/docker/engine-client.ts"
 import { asFettleError, FettleError } from "../../errors.ts"
 import type { Change, Last, Seen, Write } from "../../provider.ts"
+import { basesNow } from "./image-bases.ts"
 import { type Image, imageOutputsOf, listImages, lookAtImage } from "./image-json.ts"
 import { type ImageOutputs, type ImageProps, sourceOf } from "./image-props.ts"
 import { pull, push } from "./image-registry.ts"
-import { BUILT_FROM, imageMarks, isImageOf, isOwnedBy } from "./labels.ts"
+import { BASES, BUILT_FROM, imageMarks, isImageOf, isOwnedBy } from "./labels.ts"
 import { isImageId, repositoryOf, tagIn } from "./reference.ts"
 import { shaped, textMap } from "./shape.ts"
 import { isReplaced } from "./versions.ts"
@@ -41,12 +42,13 @@ export async function ensureImage(
 async function built(name: string, build: Build, recorded: string | undefined, call: Call): Promise<void> {
   const { connection, signal } = call
   const hash = await contextHash(build, { signal })
-  const same = await builtBefore(hash, recorded, call)
+  const bases = await basesNow(build, (base) => lookAtImage(base, connection, signal))
+  const same = await builtBefore(hash, bases, recorded, call)
   if (same !== undefined) {
-    call.log(`the same context was built before: ${same}`)
+    call.log(`the same context was built before, from the same base: ${same}`)
     return tag(same, name, call)
   }
-  const labels = { ...build.labels, ...imageMarks(call), [BUILT_FROM]: hash }
+  const labels = { ...build.labels, ...imageMarks(call), [BUILT_FROM]: hash, [BASES]: bases }
   const secrets = Object.fromEntries(Object.entries(build.secrets).map(([id, secret]) => [id, call.reveal(secret)]))
   const progress = (event: BuildEvent): void => {
     const text = wordsOf(event)
@@ -64,9 +66,15 @@ function recordedIn(seen: Seen<ImageOutputs>): string | undefined {
  * The image that was built from this. What was made of it by a commit, or by another build, has its label, too: the one that is recorded
  * is taken, else the one with the fewest layers that was not made of another one with the label.
  */
-async function builtBefore(hash: string, recorded: string | undefined, call: Call): Promise<string | undefined> {
+async function builtBefore(
+  hash: string,
+  bases: string,
+  recorded: string | undefined,
+  call: Call,
+): Promise<string | undefined> {
   const { connection, signal } = call
-  const labelled = await listImages(connection, signal, `${BUILT_FROM}=${hash}`)
+  const ofHash = await listImages(connection, signal, `${BUILT_FROM}=${hash}`)
+  const labelled = ofHash.filter(({ labels }) => labels[BASES] === bases)
   if (labelled.some(({ id }) => id === recorded)) return recorded
   const looks = await Promise.all(labelled.map(({ id }) => lookAtImage(id, connection, signal)))
   const isMadeOf = async ({ parent }: Image): Promise<boolean> =>

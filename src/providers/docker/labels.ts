@@ -13,6 +13,8 @@ export const LINE = "dev.fettle.line"
 export const STARTED_WITH = "dev.fettle.started-with"
 /** What an image was built from. */
 export const BUILT_FROM = "dev.fettle.image.built-from"
+/** The local images that it was built from: pairs of tag and id. Always set, or it would be that of its base. */
+export const BASES = "dev.fettle.image.bases"
 /** Of an image. A container has the labels of its image: none of these may be one of those above. */
 const IMAGE_OWNER = "dev.fettle.image.owner"
 const IMAGE_ADDRESS = "dev.fettle.image.address"
