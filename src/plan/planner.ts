@@ -1,5 +1,5 @@
 import { asFettleError, FettleError } from "../errors.ts"
-import { isPending, type PlannedChange, type PlanOptions } from "../events/plan.ts"
+import type { PlannedChange, PlanOptions } from "../events/plan.ts"
 import type { NodePolicy } from "../policies/node-policy.ts"
 import type { Address } from "../program/address.ts"
 import type { EachProps } from "../program/each.ts"
@@ -12,6 +12,7 @@ import { type Collected, collect, expandEach } from "./collect.ts"
 import { blocked, errorOf, headOf } from "./compare.ts"
 import { decide, decideLeaving, idFrom, needsReread, resolveProps, splitMoved, undecided } from "./decide.ts"
 import type { Engine } from "./engine.ts"
+import { followChange, followMaker, followNeeds, leavesAlone } from "./follow.ts"
 import { guard } from "./guards.ts"
 import { keepNeeds } from "./keep.ts"
 import { narrowed, quietOf } from "./latecomers.ts"
@@ -277,48 +278,6 @@ async function decideOne(
   if (options.force?.includes(work.address) === true && work.planned.action !== "blocked") forceRun(work)
   if (options.refreshOnly !== true) permit(work, engine.caller)
   return "decided"
-}
-
-/** What it reads may be made by a node that changes: only its turn can tell. */
-function followNeeds(work: Work, works: ReadonlyMap<Address, Work>): void {
-  const changes = (need: Address): boolean => !leavesAlone(works.get(need)?.planned ?? { action: "none" })
-  const mover = work.declaration?.needs.find(changes)
-  if (mover === undefined) return
-  work.known = NOTHING
-  work.planned = { ...headOf(work), action: "decide", because: `it looks at what ${mover} makes` }
-}
-
-/** What is refused as it is now may be another once what it needs has changed: only its turn can tell. */
-function followChange(work: Work, works: ReadonlyMap<Address, Work>): void {
-  if (work.planned?.action !== "blocked" || work.planned.error?.code !== "FILE_REFUSED") return
-  const changes = (need: Address): boolean => !leavesAlone(works.get(need)?.planned ?? { action: "none" })
-  const mover = work.declaration?.needs.find((need) => works.get(need)?.connection === work.connection && changes(need))
-  if (mover === undefined) return
-  work.followsChange = true
-  work.error = undefined
-  work.known = NOTHING
-  work.planned = {
-    ...headOf(work),
-    action: "decide",
-    because: `it is refused as it is now, and ${mover} changes first`,
-  }
-}
-
-/** What is wanted may be made before its turn: what was read of that now says nothing of then, nor that it is not there. */
-function followMaker(work: Work, makers: Makers): void {
-  const { provider, want } = work
-  const maker = want === undefined ? undefined : makers.of(work, provider.readsHere?.(want) ?? [])
-  const isUnread = work.seen !== undefined && "failed" in work.seen
-  work.followsMaker = maker !== undefined && (isUnread || work.planned?.action !== "blocked")
-  if (!work.followsMaker) return
-  work.error = undefined
-  work.known = (provider.predict?.(want) as Record<string, unknown> | undefined) ?? NOTHING
-  work.planned = { ...headOf(work), action: "decide", because: `it reads what ${maker} may make` }
-}
-
-/** Whether the world stays as it is. */
-function leavesAlone(planned: Pick<PlannedChange, "action">): boolean {
-  return !isPending(planned) || planned.action === "move"
 }
 
 /** The need that keeps a node from being changed, if there is one. */
