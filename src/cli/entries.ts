@@ -136,6 +136,22 @@ export const hostCommands: readonly Entry[] = [
     load: async () => (await import("./commands/exec.ts")).exec,
   },
   {
+    usage: "shell <host>",
+    about: "open a shell on a host of the program, as the user that its connection becomes",
+    options: [
+      ["-i, --inventory <file...>", "an inventory (Ansible's, ssh_config, JSON, a script), or names: web1,web2,"],
+      ["--become", "as root, by sudo"],
+      ["--become-user <name>", "as this user, by sudo"],
+      [
+        "-K, --ask-become-password",
+        "sudo wants a password: it is asked for to look who the host is, and sudo asks again",
+      ],
+      ["--config <path>", "an ssh_config file instead of your own"],
+      ["--user <name>", "whom to log in as, if ssh_config does not say"],
+    ],
+    load: async () => (await import("./commands/shell.ts")).shell,
+  },
+  {
     usage: "look [host]",
     about: "tell what a server or a Docker Engine is and what is on it; needs no program, writes nothing",
     options: [LOCAL, ...ENGINE, ...REACHING],

@@ -152,3 +152,17 @@ export function startPiped(argv: readonly [string, ...string[]]): PipedChild {
   const [file, ...args] = argv
   return spawn(file, args, { stdio: ["pipe", "pipe", "pipe"], detached: true })
 }
+
+/** Starts a program of the operator's on the standard streams of this process, in its process group and environment; resolves when it has ended. */
+export function startInherited(
+  argv: readonly [string, ...string[]],
+): Promise<{ readonly code: number | undefined; readonly signal: NodeJS.Signals | undefined }> {
+  const [file, ...args] = argv
+  return new Promise((resolve, reject) => {
+    const child = spawn(file, args, { stdio: "inherit" })
+    child.once("error", (thrown) =>
+      reject(new FettleError("COMMAND_FAILED", `${file} could not be started`, { cause: thrown })),
+    )
+    child.once("close", (code, signal) => resolve({ code: code ?? undefined, signal: signal ?? undefined }))
+  })
+}

@@ -173,4 +173,31 @@ export default program("two", {}, () => {
       expect(ended.text.match(/Password for sudo/g)).toHaveLength(1)
     },
   )
+
+  test.skipIf(!need(TERMINAL, { install: "apt-get install bsdutils" }))(
+    "a shell is the user's that the connection becomes, on the terminal, and ends with its own exit code",
+    async () => {
+      const at = place()
+      const plain = onTerminal(at, ["shell", "beta", "--config", config])
+      await plain.saw(/[#$] /)
+      plain.type("echo $(hostname)-$(id -un) $(tty); exit 7\n")
+      const ended = await plain.ended
+      expect(ended.text).toMatch(/beta-root \/dev\/pts\/\d+/)
+      expect(ended.code).toBe(7)
+      const become = onTerminal(at, ["shell", "alpha", "--config", config, "--user", "deploy", "-K"])
+      await become.saw("Password for sudo:")
+      become.type("open sesame\n")
+      await become.saw("password for deploy")
+      become.type("open sesame\n")
+      await become.saw(/[#$] /)
+      become.type("echo $(hostname)-$(id -un)-$PWD; exit\n")
+      const other = await become.ended
+      expect(other.text).toContain("alpha-root-/root")
+      expect(other.text).not.toContain("sesame")
+      const several = await at.fettle(["shell", "alpha,beta", "--config", config])
+      expect([several.code, several.text]).toEqual([1, expect.stringContaining("a shell is on one host")])
+      const unknown = await at.fettle(["shell", "dead", "--config", config])
+      expect([unknown.code, unknown.text]).toEqual([1, expect.stringContaining("CONNECTION_FAILED")])
+    },
+  )
 })
