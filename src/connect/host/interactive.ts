@@ -3,7 +3,7 @@ import type { Connection } from "../../provider.ts"
 import { startInherited } from "../process.ts"
 import type { HostClient } from "./kind.ts"
 import { sshReachOf } from "./ssh.ts"
-import { type Become, connectMs, reach, remoteLine } from "./ssh-line.ts"
+import { type Become, CLOSED, connectMs, reach, remoteLine } from "./ssh-line.ts"
 
 /** Which shell the user has there; a connection may be allowed `sh` alone, so that one starts it. */
 const LOGIN_SHELL = ["sh", "-c", 'cd 2>/dev/null; exec "${SHELL:-/bin/sh}" -l'] as const
@@ -37,12 +37,7 @@ function sshShellLine(
 ): readonly [string, ...string[]] {
   const set = [
     `BatchMode=${terminal ? "no" : "yes"}`,
-    "StrictHostKeyChecking=yes",
-    "ForwardAgent=no",
-    "ForwardX11=no",
-    "ClearAllForwardings=yes",
-    "PermitLocalCommand=no",
-    "RemoteCommand=none",
+    ...CLOSED,
     "ControlMaster=no",
     `ConnectTimeout=${Math.ceil(connectMs(options) / 1_000)}`,
   ]

@@ -109,6 +109,16 @@ export interface SshHow {
   readonly only?: "-G"
 }
 
+/** Whatever an ssh_config says: a known host, nothing forwarded, nothing run but what is asked for. */
+export const CLOSED = [
+  "StrictHostKeyChecking=yes",
+  "ForwardAgent=no",
+  "ForwardX11=no",
+  "ClearAllForwardings=yes",
+  "PermitLocalCommand=no",
+  "RemoteCommand=none",
+] as const
+
 /**
  * The operator's own ssh, without what could surprise: keys of hosts are checked, nothing is forwarded, nothing else runs. Every
  * other setting is as ssh_config says. DEBUG1 is where ssh tells which host key it saw.
@@ -117,12 +127,7 @@ export function sshLine(destination: string, options: SshOptions, how: SshHow): 
   const set = [
     ...(how.first ?? []),
     `BatchMode=${how.asks ? "no" : "yes"}`,
-    "StrictHostKeyChecking=yes",
-    "ForwardAgent=no",
-    "ForwardX11=no",
-    "ClearAllForwardings=yes",
-    "PermitLocalCommand=no",
-    "RemoteCommand=none",
+    ...CLOSED,
     "RequestTTY=no",
     ...(how.master === undefined ? ["ControlMaster=no"] : ["ControlMaster=yes", `ControlPath=${how.master}`]),
     "LogLevel=DEBUG1",
