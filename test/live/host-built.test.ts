@@ -64,6 +64,6 @@ test("a source that its task did not make is an error of that node alone", async
   expect(applied?.outcomes.map((each) => `${each.outcome} ${each.address} ${each.error?.code ?? ""}`).sort()).toEqual([
     "done fettle.task[build] ",
     "done host.file[other] ",
-    "failed host.file[app] READ_FAILED",
+    "failed host.file[app] FILE_REFUSED",
   ])
 })

@@ -422,6 +422,8 @@ test("what a run that was cut off left open, and a change of which nobody knows 
     |      next      mend the cause and apply again
     |
     |Cancelled  1 maybe · 1m 01s
+    |  ? http.object[queue]  TIMEOUT  the call took longer than 30s
+    |      next  mend the cause and apply again
     |    What was done is recorded; apply again to go on."
   `)
 })
