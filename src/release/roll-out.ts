@@ -131,7 +131,8 @@ export class RollOut {
       const no = await this.#checked("before it gets traffic")
       if (no !== undefined) return no
     }
-    const from = Math.max(0, this.#progress.step)
+    // Fewer steps may be declared by now; the last one is never skipped, for it comes only after the counts have said yes.
+    const from = Math.max(0, Math.min(this.#progress.step, this.#steps.length - 1))
     for (let at = from; at < this.#steps.length; at += 1) {
       const isLast = at === this.#steps.length - 1
       const settled = isLast ? await this.#settled() : undefined

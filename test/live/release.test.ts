@@ -176,6 +176,21 @@ describe.skipIf(!canStartHaproxy())("a release behind HAProxy", () => {
     }
   })
 
+  test("one whose steps become fewer while it waits gets no traffic that the counts have not allowed", {
+    timeout: 120_000,
+  }, async () => {
+    const runs = runsIn(world.folder)
+    const of = (steps: readonly number[]): Program =>
+      build(world.optionsOf("2", { more: { steps, stepFor: "50ms", deadline: "2s" } }))
+    expect(failed(await runs.apply(build(world.optionsOf("1"))))).toEqual([])
+    for (const steps of [
+      [5, 10, 20, 30, 100],
+      [50, 100],
+    ])
+      expect(failed(await runs.apply(of(steps)))).toEqual([expect.stringMatching(/^RELEASE_UNDECIDED/)])
+    expect((await world.weights())["1.web0"]).toBeGreaterThan(0)
+  })
+
   test("one that burns its error budget with all traffic on it goes back, also where its watch was cut off", {
     timeout: 240_000,
   }, async () => {
