@@ -236,6 +236,7 @@ function viewOf(metric: MetricSettings, state: MetricState, promoteError: number
     rollbackEvidence: Math.exp(Math.min(againstOf(state), 700)),
     promoteEvidence: Math.exp(Math.min(promote, 700)),
     proven: promote >= Math.log(1 / promoteError),
+    byRatio: state.better >= Math.log(1 / promoteError),
     worstRatio: metric.worstRatio,
     ...(worstRate === undefined
       ? {}

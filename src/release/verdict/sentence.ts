@@ -9,6 +9,8 @@ export interface MetricView {
   readonly promoteEvidence: number
   /** True where it excludes the worst ratio, or proves the rate. */
   readonly proven: boolean
+  /** True where it excludes the worst ratio by itself, whatever the rate. */
+  readonly byRatio: boolean
   readonly worstRatio: number
   readonly worstRate?: number
   /** Requests without an error that would prove the rate. */
@@ -32,7 +34,7 @@ export function sentenceOf(
     return `${seen(worst)}; a version no worse is rolled back in at most ${percent(rollbackError)} of releases`
   }
   if (decision === "promote")
-    return `${metrics.map(seen).join(", ")}; a version ${times(metrics)} worse passes in at most ${percent(promoteError)} of releases`
+    return `${metrics.map(seen).join(", ")}; a version ${times(metrics)} worse${rateOf(metrics)} passes in at most ${percent(promoteError)} of releases`
   const open = metrics.filter(({ proven }) => !proven)
   return `undecided: ${open.map((each) => `${seen(each)}${needs(each, promoteError)}`).join(", ")}`
 }
@@ -54,6 +56,12 @@ function needs(view: MetricView, promoteError: number): string {
 function times(metrics: readonly MetricView[]): string {
   const ratios = [...new Set(metrics.map(({ worstRatio }) => worstRatio))]
   return `${Math.min(...ratios)} times`
+}
+
+/** Where a rate was proven and the ratio was not, only a version that is as bad as both is kept out. */
+function rateOf(metrics: readonly MetricView[]): string {
+  const rates = metrics.flatMap(({ byRatio, worstRate }) => (byRatio || worstRate === undefined ? [] : [worstRate]))
+  return rates.length === 0 ? "" : `, with ${percent(Math.max(...rates))} bad requests or more,`
 }
 
 function whole(amount: number): string {
