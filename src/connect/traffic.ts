@@ -10,7 +10,7 @@ export interface Instance {
 /** What one instance has answered since the proxy started. */
 export interface Counters {
   readonly requests: number
-  /** Answers 5xx, and requests that got no answer. */
+  /** Answers 5xx, and requests that got no answer, or half of one: also where another server answered then, or the client gave up. */
   readonly errors: number
   /** A cumulative histogram of its latencies, where the proxy has one: how many took at most so long; the last edge is infinite. */
   readonly latencies?: readonly { readonly edgeMs: number; readonly atMost: number }[]
@@ -24,6 +24,8 @@ export interface Place {
   readonly weight: number
   readonly state: "ready" | "drain" | "maintenance"
   readonly up: boolean
+  /** How often its checks have found it down after it was up, since the proxy started. */
+  readonly falls: number
   readonly openRequests: number
 }
 

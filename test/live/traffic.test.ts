@@ -44,10 +44,20 @@ async function openTraffic(
 }
 
 async function haproxyWorld(): Promise<World> {
-  const proxy = await HaproxyWorld.start()
-  const { traffic, driver } = await openTraffic(haproxyRuntime(proxy.address).open, "web")
+  const port = await freePort() // a backend that does not wait as long as the others
+  const proxy = await HaproxyWorld.start(`
+frontend quick-front
+  bind 127.0.0.1:${port}
+  default_backend quick
+backend quick
+  balance roundrobin
+  option httpchk GET /health
+  option redispatch 1
+  timeout server 5s
+`)
+  const { traffic, driver } = await openTraffic(haproxyRuntime(proxy.address).open, "quick")
   return {
-    url: proxy.url,
+    url: `http://127.0.0.1:${port}/`,
     traffic,
     restart: async () => {
       await proxy.down()
@@ -247,6 +257,66 @@ describe.each([
       await world.traffic.route([{ instance: bad, share: 1 }], signal)
       expect((await world.traffic.counters(signal)).epoch).not.toBe(before.epoch)
       expect(await answers(3)).toEqual({ bad: 3 })
+    },
+  )
+
+  test.skipIf(skipped)(
+    "counts what was never answered, half answered, or given up on",
+    { timeout: 60_000 },
+    async () => {
+      const server = createServer((asked, response) => {
+        if (asked.url === "/health") return void response.end("ok")
+        if (asked.url === "/half") response.writeHead(200, { "content-length": "1000" }).write("half")
+        if (asked.url === "/cut")
+          response.writeHead(200, { "content-length": "1000" }).write("half", () => response.destroy())
+        if (asked.url === "/none") response.destroy()
+        // and else nothing ever comes
+      })
+      servers.push(server)
+      await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening))
+      const { port } = server.address() as AddressInfo
+      await world.traffic.route(
+        [{ instance: { name: "it", version: "1", address: "127.0.0.1", port }, share: 1 }],
+        signal,
+      )
+      const bad = async (): Promise<readonly number[]> => {
+        const { requests = 0, errors = 0 } = (await world.traffic.counters(signal)).byName.get("it") ?? {}
+        return [requests, errors]
+      }
+      const giveUp = (path: string): Promise<unknown> =>
+        fetch(new URL(path, world.url), { signal: AbortSignal.timeout(1_000) }).then((answer) => answer.text())
+      for (const path of ["/hang", "/half", "/cut", "/none"])
+        for (let at = 0; at < 3; at += 1) await giveUp(path).catch(() => {})
+      await expect.poll(async () => (await bad())[1], { timeout: 20_000 }).toBeGreaterThanOrEqual(12)
+      const [requests = 0, errors = 0] = await bad()
+      expect(errors).toBeLessThanOrEqual(requests)
+    },
+  )
+
+  test.skipIf(skipped)(
+    "counts a refused connection where it was refused, though another answered",
+    {
+      timeout: 60_000,
+    },
+    async () => {
+      const [good, loop] = [await instance("good"), await instance("loop")]
+      await world.traffic.route(
+        [good, loop].map((each) => ({ instance: each, share: 0.5 })),
+        signal,
+      )
+      await answers(20)
+      const before = await world.traffic.counters(signal)
+      loop.server.closeAllConnections()
+      loop.server.close()
+      const found = await answers(4) // at once: no check has told yet
+      expect(found).toEqual({ good: 4 })
+      const after = await world.traffic.counters(signal)
+      const errors = (name: string): number =>
+        (after.byName.get(name)?.errors ?? 0) - (before.byName.get(name)?.errors ?? 0)
+      expect(errors("loop")).toBeGreaterThanOrEqual(1)
+      expect(errors("good")).toBe(0)
+      const place = async (): Promise<unknown> => (await world.traffic.look(signal)).find(({ name }) => name === "loop")
+      await expect.poll(place, { timeout: 10_000 }).toMatchObject({ up: false, falls: 1 })
     },
   )
 

@@ -19,6 +19,8 @@ export interface RuntimeServer {
     | undefined
   /** undefined: no limit. */
   readonly maxConnections: number | undefined
+  /** How often its checks have found it down after it was up. */
+  readonly falls: number
   /** Requests or connections that are with it now. */
   readonly sessions: number
   /** Requests that wait for it. */
@@ -101,6 +103,7 @@ function serverOf(row: Row, stat: Row): RuntimeServer {
     isUp: number(row, "srv_op_state") === RUNNING,
     check: checkOf(row, stat),
     maxConnections: limit === "" || limit === "0" ? undefined : Number(limit),
+    falls: text(stat, "chkdown") === "" ? 0 : number(stat, "chkdown"),
     sessions: number(stat, "scur"),
     queued: number(stat, "qcur"),
     counters: countersOf(stat),

@@ -56,9 +56,9 @@ async function serversIn(
   return new Map([...servers.values()].flatMap((each) => (each.backend === backend ? [[each.name, each]] : [])))
 }
 
-function placeOf({ name, address, port, weight, state, isUp, sessions, queued }: RuntimeServer): Place {
+function placeOf({ name, address, port, weight, state, isUp, falls, sessions, queued }: RuntimeServer): Place {
   const own = state === "maint" ? "maintenance" : state
-  return { name, address, port, weight, state: own, up: isUp, openRequests: sessions + queued }
+  return { name, address, port, weight, state: own, up: isUp, falls, openRequests: sessions + queued }
 }
 
 /** New ones first, each without traffic until it answers; then all weights by one line; then who gets nothing more is drained. */
@@ -114,8 +114,8 @@ async function takeOut(path: string, call: ServerCall): Promise<void> {
 }
 
 function countersOf({ counters }: RuntimeServer): Counters {
-  const { requests, responses, connectErrors, responseErrors } = counters
-  const unanswered = connectErrors + responseErrors
+  const { requests, responses, connectErrors, responseErrors, redispatches, clientAborts, serverAborts } = counters
+  const unanswered = connectErrors + responseErrors + redispatches + clientAborts + serverAborts
   return { requests: requests + unanswered, errors: responses["5xx"] + unanswered }
 }
 

@@ -21,6 +21,7 @@ export interface ControlServer {
   readonly port: number
   readonly weight: number
   readonly isUp: boolean
+  readonly falls: number
   readonly openRequests: number
   readonly requests: number
   readonly errors: number
@@ -46,11 +47,22 @@ export async function control(servers: Servers, incoming: IncomingMessage, respo
   }
 }
 
-function told({ name, address, port, weight, isUp, openRequests, requests, errors, atMost }: Upstream): ControlServer {
+function told({
+  name,
+  address,
+  port,
+  weight,
+  isUp,
+  falls,
+  openRequests,
+  requests,
+  errors,
+  atMost,
+}: Upstream): ControlServer {
   const latencies: { edgeMs: number | null; atMost: number }[] = EDGES_MS.map((edgeMs, at) => ({
     edgeMs,
     atMost: atMost[at] ?? 0,
   }))
   latencies.push({ edgeMs: null, atMost: requests })
-  return { name, address, port, weight, isUp, openRequests, requests, errors, latencies }
+  return { name, address, port, weight, isUp, falls, openRequests, requests, errors, latencies }
 }

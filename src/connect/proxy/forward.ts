@@ -1,11 +1,13 @@
 import { Agent, type ClientRequest, type IncomingMessage, request, type ServerResponse } from "node:http"
 import { connect, type Socket } from "node:net"
 import type { Duplex } from "node:stream"
-import { count, type Servers, type Upstream } from "./servers.ts"
+import type { Servers, Upstream } from "./servers.ts"
 
 /** How long a server may take to take a connection, and to begin its answer. */
 const CONNECT_MS = 2_000
 const ANSWER_MS = 60_000
+/** A server that has sent nothing for so long, in the middle of an answer, is what its client gave up on. */
+const SILENT_MS = 500
 /** Headers that are about one connection, not about the message. */
 const OWN = [
   "connection",
@@ -37,25 +39,14 @@ export class Forwarder {
       refuse(response, 503, "no server takes requests now")
       return
     }
-    const started = performance.now()
-    server.openRequests += 1
-    let isDone = false
-    const done = (isBad: boolean, isCounted = true): void => {
-      if (isDone) return
-      isDone = true
-      server.openRequests -= 1
-      if (isCounted) count(server, performance.now() - started, isBad)
-    }
+    const turn = new Turn(server)
     const outgoing = this.#open(incoming, server)
     outgoing.on("response", (answer) => {
       clearTimeout(timer)
-      const isBad = (answer.statusCode ?? 500) >= 500
+      turn.begins(answer)
       response.writeHead(answer.statusCode ?? 502, kept(answer.rawHeaders))
       answer.pipe(response)
-      answer.once("end", () => done(isBad))
-      answer.once("error", () => done(true))
       answer.once("close", () => {
-        done(true)
         if (!response.writableEnded) response.destroy() // half an answer must not look like a whole one
       })
     })
@@ -63,10 +54,12 @@ export class Forwarder {
     const timer = setTimeout(() => outgoing.destroy(new Error("no answer in time")), ANSWER_MS)
     outgoing.on("error", (error: NodeJS.ErrnoException) => {
       clearTimeout(timer)
-      if (isDone) return
-      const isRepeatable = !isSent || (outgoing.reusedSocket && isBare(incoming))
-      if (isRepeatable && error.code === "ECONNREFUSED") server.isUp = false
-      done(true, !isRepeatable || response.destroyed)
+      if (turn.isOver) return
+      const isClosed = isSent && outgoing.reusedSocket && isBare(incoming) // a kept connection may end at any time
+      const isRepeatable = !isSent || isClosed
+      if (!isSent && error.code === "ECONNREFUSED") server.fall()
+      if (isClosed && !response.destroyed) turn.letGo()
+      else turn.fails()
       if (response.headersSent || response.destroyed) return void response.destroy()
       if (isRepeatable && tried.size < RETRIES)
         return this.request(incoming, response, new Set([...tried, server.name]))
@@ -74,10 +67,11 @@ export class Forwarder {
     })
     response.once("close", () => {
       clearTimeout(timer)
-      if (!response.writableFinished) {
-        done(false, false) // who asked has gone: that says nothing of the server
-        outgoing.destroy()
-      }
+      if (response.writableFinished) return
+      if (!turn.isOver && !incoming.complete && isSent)
+        turn.letGo() // who asked has gone before all was asked
+      else turn.isLeft(response.writableNeedDrain)
+      outgoing.destroy()
     })
     whenConnected(outgoing, () => {
       isSent = true
@@ -93,7 +87,8 @@ export class Forwarder {
       return
     }
     const upstream = connect({ host: server.address, port: server.port })
-    server.openRequests += 1
+    const turn = new Turn(server)
+    upstream.once("data", () => turn.succeeds())
     upstream.once("connect", () => {
       const lines = [`${incoming.method} ${incoming.url} HTTP/1.1`]
       for (let at = 0; at < incoming.rawHeaders.length; at += 2)
@@ -102,10 +97,9 @@ export class Forwarder {
       upstream.write(head)
       upstream.pipe(client).pipe(upstream)
     })
-    let isOpen = true
     const end = (): void => {
-      if (isOpen) server.openRequests -= 1
-      isOpen = false
+      turn.fails() // unless it has answered
+      turn.ends()
       upstream.destroy()
       client.destroy()
     }
@@ -132,6 +126,72 @@ export class Forwarder {
       agent: this.#agent,
       setHost: false,
     })
+  }
+}
+
+/** One request with one server: counted once, by how it ended. */
+class Turn {
+  readonly #server: Upstream
+  readonly #startedMs = performance.now()
+  #answer: IncomingMessage | undefined
+  #lastMs = 0
+  #isCounted = false
+  #isOpen = true
+
+  constructor(server: Upstream) {
+    this.#server = server
+    server.openRequests += 1
+  }
+
+  /** Whether it is known how it ended. */
+  get isOver(): boolean {
+    return this.#isCounted
+  }
+
+  begins(answer: IncomingMessage): void {
+    this.#answer = answer
+    this.#lastMs = performance.now()
+    answer.on("data", () => {
+      this.#lastMs = performance.now()
+    })
+    answer.once("end", () => this.#count((answer.statusCode ?? 500) >= 500))
+    answer.once("error", () => this.fails())
+    answer.once("close", () => this.fails())
+  }
+
+  succeeds(): void {
+    this.#count(false, { stays: true })
+  }
+
+  /** No answer, or half of one. */
+  fails(): void {
+    this.#count(true, { tookMs: Number.POSITIVE_INFINITY })
+  }
+
+  /** Who asked has gone. That is the server's doing where nothing had come from it yet, or nothing came any more. */
+  isLeft(isClientSlow: boolean): void {
+    const { headers = {} } = this.#answer ?? {}
+    const isStream = /^text\/event-stream/i.test(headers["content-type"] ?? "") // silent for as long as nothing happens
+    const isSilent = !isClientSlow && !isStream && performance.now() - this.#lastMs >= SILENT_MS
+    if (this.#answer === undefined || isSilent) this.fails()
+    else this.#count((this.#answer.statusCode ?? 500) >= 500)
+  }
+
+  /** It says nothing of the server. */
+  letGo(): void {
+    this.#isCounted = true
+    this.ends()
+  }
+
+  ends(): void {
+    if (this.#isOpen) this.#server.openRequests -= 1
+    this.#isOpen = false
+  }
+
+  #count(isBad: boolean, { tookMs = performance.now() - this.#startedMs, stays = false } = {}): void {
+    if (!this.#isCounted) this.#server.count(tookMs, isBad)
+    this.#isCounted = true
+    if (!stays) this.ends()
   }
 }
 

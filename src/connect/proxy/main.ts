@@ -25,6 +25,11 @@ rmSync(controlPath, { force: true })
 back.listen(controlPath, () => chmodSync(controlPath, 0o600))
 
 const [, host = "127.0.0.1", port = ""] = /^(.*):(\d+)$/.exec(listen) ?? []
+front.on("error", (error: NodeJS.ErrnoException) => {
+  const isTaken = error.code === "EADDRINUSE"
+  console.error(`cannot listen on ${listen}: ${isTaken ? "something else listens there already" : error.message}`)
+  process.exit(1)
+})
 front.listen(Number(port), host.replace(/^\[(.*)\]$/, "$1"))
 
 const checking = setInterval(() => {
@@ -34,7 +39,8 @@ const checking = setInterval(() => {
 function check(server: Upstream): void {
   const socket = connect({ host: server.address, port: server.port, timeout: CHECK_MS })
   const end = (isUp: boolean): void => {
-    server.isUp = isUp
+    if (isUp) server.isUp = true
+    else server.fall()
     socket.destroy()
   }
   socket.once("connect", () => end(true))

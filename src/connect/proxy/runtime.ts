@@ -101,8 +101,8 @@ function trafficOver(client: ProxyClient): Traffic {
   const look = (signal: AbortSignal): Promise<ControlAnswer> => client.tell({ do: "look" }, signal)
   return {
     look: async (signal) =>
-      (await look(signal)).servers.map(({ name, address, port, weight, isUp, openRequests }) => {
-        return { name, address, port, weight, state: weight > 0 ? "ready" : "drain", up: isUp, openRequests }
+      (await look(signal)).servers.map(({ name, address, port, weight, isUp, falls, openRequests }) => {
+        return { name, address, port, weight, state: weight > 0 ? "ready" : "drain", up: isUp, falls, openRequests }
       }),
     route: (shares, signal) => route(client, shares, signal),
     drained: async (names, withinMs, signal) => {

@@ -17,16 +17,42 @@ export type ServerEntry = z.output<typeof entry>
 export const entries = z.array(entry).max(10_000)
 
 /** One server, while the proxy runs. */
-export interface Upstream extends ServerEntry {
+export class Upstream implements ServerEntry {
+  readonly name: string
+  readonly address: string
+  readonly port: number
+  weight: number
   /** Whether it took its last connection. */
-  isUp: boolean
-  openRequests: number
-  requests: number
-  errors: number
+  isUp = false
+  /** How often it took none after it had taken some. */
+  falls = 0
+  openRequests = 0
+  requests = 0
+  errors = 0
   /** How many took at most each edge. */
-  readonly atMost: number[]
+  readonly atMost = EDGES_MS.map(() => 0)
   /** For taking turns: grows by the weight at each turn, and falls by all weights when it is chosen. */
-  turn: number
+  turn = 0
+
+  constructor({ name, address, port, weight }: ServerEntry) {
+    this.name = name
+    this.address = address
+    this.port = port
+    this.weight = weight
+  }
+
+  /** It takes no connection now. */
+  fall(): void {
+    if (this.isUp) this.falls += 1
+    this.isUp = false
+  }
+
+  /** Counts one request that has ended. @param tookMs infinite where it had no answer */
+  count(tookMs: number, isBad: boolean): void {
+    this.requests += 1
+    if (isBad) this.errors += 1
+    for (const [at, edgeMs] of EDGES_MS.entries()) if (tookMs <= edgeMs) this.atMost[at] = (this.atMost[at] ?? 0) + 1
+  }
 }
 
 /**
@@ -41,7 +67,8 @@ export class Servers {
   constructor(file: string) {
     this.#file = file
     if (!existsSync(file)) return
-    for (const each of entries.parse(JSON.parse(readFileSync(file, "utf8")))) this.#all.set(each.name, fresh(each))
+    for (const each of entries.parse(JSON.parse(readFileSync(file, "utf8"))))
+      this.#all.set(each.name, new Upstream(each))
   }
 
   get all(): readonly Upstream[] {
@@ -54,7 +81,7 @@ export class Servers {
     for (const each of wanted) {
       const known = next.get(each.name)
       const isSame = known !== undefined && known.address === each.address && known.port === each.port
-      next.set(each.name, isSame ? Object.assign(known, { weight: known.weight }) : fresh(each))
+      next.set(each.name, isSame ? Object.assign(known, { weight: known.weight }) : new Upstream(each))
     }
     this.#write([...next.values()].map((each) => ({ ...entryOf(each), weight: weightIn(wanted, each) })))
     for (const each of next.values()) each.weight = weightIn(wanted, each)
@@ -106,23 +133,4 @@ function weightIn(wanted: readonly ServerEntry[], { name, weight }: ServerEntry)
 
 function entryOf({ name, address, port, weight }: ServerEntry): ServerEntry {
   return { name, address, port, weight }
-}
-
-function fresh(each: ServerEntry): Upstream {
-  return {
-    ...each,
-    isUp: false,
-    openRequests: 0,
-    requests: 0,
-    errors: 0,
-    atMost: EDGES_MS.map(() => 0),
-    turn: 0,
-  }
-}
-
-/** Counts one request that has ended. */
-export function count(server: Upstream, tookMs: number, isBad: boolean): void {
-  server.requests += 1
-  if (isBad) server.errors += 1
-  for (const [at, edgeMs] of EDGES_MS.entries()) if (tookMs <= edgeMs) server.atMost[at] = (server.atMost[at] ?? 0) + 1
 }
