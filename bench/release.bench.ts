@@ -16,7 +16,7 @@ const PROBES = 360
 /** Rolled back, promoted and undecided of simulated releases, beside the rules of others on the same counts. */
 export default async (bench: Bench): Promise<void> => {
   checkPeers()
-  const cells = [...plainCells(0), ...plainCells(PROBES), ...hardCells()]
+  const cells = [...plainCells(0), ...plainCells(PROBES), ...hardCells(), ...farCells()]
   if (bench.args.includes("frontier")) return await frontier(bench)
   const tallies = await simulateAll(cells)
   console.log(HEAD)
@@ -99,6 +99,13 @@ function hardCells(): readonly Cell[] {
     })),
     ...[1, 5].map((worse) => ({
       ...half,
+      name: `${worse === 1 ? "healthy" : "5 times worse"}, cold start beside fresh copies`,
+      cold: 5,
+      fresh: true,
+      worse,
+    })),
+    ...[1, 5].map((worse) => ({
+      ...half,
       perMinute: 600,
       name: `3 metrics, 3 steps, ${worse === 1 ? "healthy" : "5 times worse"}`,
       shares: [0.05, 0.25, 0.5],
@@ -114,6 +121,28 @@ function hardCells(): readonly Cell[] {
       })),
     ),
   ]
+}
+
+/** A worst rate far above what the old version has, and nothing said of the usual one. */
+function farCells(): readonly Cell[] {
+  return [20, 50, 200].flatMap((worst) =>
+    [0.001, 0.01].flatMap((rate) =>
+      (
+        [
+          [60, 0.5, PROBES],
+          [600, 0.5, 0],
+          [10, 0.5, 60],
+        ] as const
+      ).flatMap(([perMinute, share, probes]) =>
+        worst * rate > 0.9
+          ? []
+          : [1, 5, 20].map((worse) => ({
+              ...{ perMinute, shares: [share], rate, worse, probes, worst },
+              name: `${nameOf(rate, perMinute, share, worse, probes)}, worst rate ${worst} times usual`,
+            })),
+      ),
+    ),
+  )
 }
 
 const COUNTED = {
@@ -162,7 +191,7 @@ function together(parts: readonly Tally[]): Tally {
   }
 }
 
-const HEAD = `${"release".padEnd(66)} rolled back  promoted  undecided | rolled back by Argo  Flagger  Kayenta`
+const HEAD = `${"release".padEnd(84)} rolled back  promoted  undecided | rolled back by Argo  Flagger  Kayenta`
 
 function lineOf({
   cell,
@@ -179,7 +208,7 @@ function lineOf({
   const percent = (part: number, of = runs): string => `${((100 * part) / of).toFixed(2)} %`.padStart(9)
   const at = (minute: number | undefined): string => (minute === undefined ? "    " : ` @${minute}`).padEnd(4)
   return [
-    cell.name.padEnd(66),
+    cell.name.padEnd(84),
     percent(rolledBack) + at(backMinute),
     percent(promoted) + at(promotedMinute),
     percent(runs - rolledBack - promoted),
@@ -209,7 +238,7 @@ function rows(bench: Bench, tallies: readonly Tally[]): void {
     target: "ours <= 1",
     ok: backs <= 1,
   })
-  const busy = healthy.filter(({ cell }) => cell.probes > 0 && cell.perMinute >= 60)
+  const busy = healthy.filter(({ cell }) => cell.probes > 0 && cell.perMinute >= 60 && cell.worst === undefined)
   const forth = least(busy, (each) => part(each, each.promoted))
   row(
     "healthy promoted within 30 minutes at 60 a minute and more, with probes, worst cell",
@@ -219,6 +248,13 @@ function rows(bench: Bench, tallies: readonly Tally[]): void {
   )
   const passed = worst(bad, (each) => part(each, each.promoted))
   row("5 times worse and more promoted, worst cell", passed, "ours <= 1", passed <= 1)
+  const guessed = healthy.filter(({ cell }) => cell.probes === PROBES && cell.worst !== undefined)
+  row(
+    "healthy promoted within 30 minutes, with probes, where the usual rate of 0.1 % is not declared, worst cell",
+    least(guessed, (each) => part(each, each.promoted)),
+    "none",
+    true,
+  )
   for (const rate of [0.01, 0.001]) {
     const half = bad.filter(
       ({ cell }) =>

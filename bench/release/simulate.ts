@@ -20,11 +20,15 @@ export interface Cell {
   readonly incident?: number
   /** The new one is so many times worse in its first two minutes. */
   readonly cold?: number
+  /** What it is compared with has started with it. */
+  readonly fresh?: boolean
   /** Bad requests come in groups of so many, from one client. */
   readonly clump?: number
   /** How those are counted. */
   readonly counting?: "all" | "distinct" | "declared" | "measured"
   readonly metrics?: number
+  /** The declared worst rate, as a multiple of the old version's rate; then nothing is said of the usual one. Default: 5, and it is. */
+  readonly worst?: number
   /** Default: 0.01, as that of `release(…)`. */
   readonly rollbackError?: number
 }
@@ -107,12 +111,13 @@ function minuteOf(cell: Cell, at: number, random: () => number): Counted {
   const rate = Math.min(0.9, cell.rate * incident)
   const own = Math.min(0.9, rate * cell.worse * cold)
   const candidate = sideOf(poisson(cell.perMinute * share, random), own, cell, random)
-  const baseline = sideOf(poisson(cell.perMinute * (1 - share), random), rate, cell, random)
+  const other = cell.fresh === true ? Math.min(0.9, rate * cold) : rate
+  const baseline = sideOf(poisson(cell.perMinute * (1 - share), random), other, cell, random)
   const raw = { candidate: candidate.raw, baseline: baseline.raw }
   if (cell.probes === 0) return { candidate: candidate.counted, baseline: baseline.counted, raw }
   const probes = {
     candidate: { requests: cell.probes, bad: binomial(cell.probes, own, random) },
-    baseline: { requests: cell.probes, bad: binomial(cell.probes, rate, random) },
+    baseline: { requests: cell.probes, bad: binomial(cell.probes, other, random) },
   }
   return { candidate: candidate.counted, baseline: baseline.counted, probes, raw }
 }
@@ -156,7 +161,7 @@ function judged(
 }
 
 /** The defaults, with the worst rate at five times the usual one. */
-function settingsOf({ rate, clump, counting = "all", metrics = 1, rollbackError = 0.01 }: Cell): JudgeSettings {
+function settingsOf({ rate, clump, counting = "all", metrics = 1, rollbackError = 0.01, worst }: Cell): JudgeSettings {
   const known =
     counting === "declared" ? { clump: clump ?? 1 } : counting === "measured" ? { clump: "measured" as const } : {}
   // Where clients are counted in place of requests, rates are those of clients.
@@ -164,8 +169,8 @@ function settingsOf({ rate, clump, counting = "all", metrics = 1, rollbackError 
   const metric = (name: string): MetricSettings => ({
     name,
     worstRatio: 3,
-    worstRate: usualRate * 5,
-    usualRate,
+    worstRate: usualRate * (worst ?? 5),
+    ...(worst === undefined ? { usualRate } : {}),
     ...known,
   })
   return {

@@ -73,7 +73,7 @@ export default program(
         every: "1s",
         warmup: "2s",
         deadline: "2m",
-        metrics: { errors: { source: { from: "traffic", counts: "errors" }, worstRate: 0.02, usualRate: 0.001 } },
+        metrics: { errors: { source: { from: "traffic", counts: "errors" }, worstRate: 0.02, usualRate: 0.004 } },
         after: [balancer],
       })
     })

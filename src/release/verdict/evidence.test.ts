@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest"
-import { cleanRequests, logLikelihood, logMean, logRateLikelihood, type Pair, RATIOS } from "./evidence.ts"
+import { logLikelihood, logMean, logRateLikelihood, type Pair, RATIOS } from "./evidence.ts"
 
 const pair = (canary: number, base: number, x: number, y: number): Pair => ({
   candidate: { requests: canary, bad: x },
@@ -52,7 +52,8 @@ describe("known answers", () => {
     [0.001, 0.2, 0.05, 14],
     [0.01, 0.05, 0.05, 73],
   ])("clean requests for %f against %f at %f: %i", (usual, worst, error, requests) => {
-    expect(cleanRequests(usual, worst, error)).toBe(requests)
+    const each = logRateLikelihood({ requests: 1, bad: 0 }, usual, worst)
+    expect(Math.ceil(Math.log(1 / error) / each)).toBe(requests)
   })
 
   test("Wald's plan of the engineering handbook of NIST, 7.1 of lots: slopes and intercepts", () => {

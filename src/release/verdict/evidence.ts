@@ -52,11 +52,3 @@ export function logRateLikelihood(
 ): number {
   return bad * Math.log(rate / thanRate) + (requests - bad) * Math.log((1 - rate) / (1 - thanRate))
 }
-
-/**
- * Requests without an error until a version with `usualRate` is proven to be below `worstRate`.
- * @example cleanRequests(0.001, 0.05, 0.05) // 60
- */
-export function cleanRequests(usualRate: number, worstRate: number, error: number): number {
-  return Math.ceil(Math.log(1 / error) / Math.log((1 - usualRate) / (1 - worstRate)))
-}

@@ -53,7 +53,7 @@ describe("decisions", () => {
   test("clean requests alone prove nothing unless a worst rate is declared", () => {
     const clean = [counts(1, [5_000, 0], [5_000, 0])]
     expect(observed(clean).judgement().decision).toBe("undecided")
-    const declared = settings({}, { worstRate: 0.01 })
+    const declared = settings({}, { worstRate: 0.01, usualRate: 0.002 })
     expect(observed(clean, declared).judgement().decision).toBe("promote")
     const few = observed([counts(1, [60, 0], [60, 0])], declared).judgement()
     expect(few.decision).toBe("undecided")
@@ -64,6 +64,50 @@ describe("decisions", () => {
     // 20 times worse, and far below the declared worst rate.
     const given = settings({ rollbackError: 1e-60 }, { worstRate: 0.1 })
     expect(observed([counts(1, [2_000, 40], [10_000, 10])], given).judgement().decision).toBe("undecided")
+  })
+
+  test("a declared worst rate counts up to five times the usual one, which is guessed where it is not declared", () => {
+    // 20 times what the version before it has: 300 requests without an error would prove that, and let pass what is 5 times worse.
+    const minutes = (amount: number, bad: (at: number) => number) =>
+      Array.from({ length: amount }, (_, at) => counts(at + 1, [100, 0], [100, bad(at)]))
+    const declared = settings({}, { worstRate: 0.02, usualRate: 0.001 })
+    expect(
+      observed(
+        minutes(5, () => 0),
+        declared,
+      ).judgement().decision,
+    ).toBe("undecided")
+    expect(
+      observed(
+        minutes(15, () => 0),
+        declared,
+      ).judgement().sentence,
+    ).toMatch(/with 0\.5 % bad requests or more/)
+    const guessed = settings({ promoteError: 0.01 }, { worstRate: 0.02 })
+    const open = observed(
+      minutes(5, () => 0),
+      guessed,
+    ).judgement()
+    expect(open.decision).toBe("undecided")
+    const left = Number(/or (\d+) more requests without an error/.exec(open.sentence)?.[1])
+    expect(left).toBeGreaterThan(100)
+    const more = observed(
+      minutes(6 + Math.ceil(left / 100), () => 0),
+      guessed,
+    ).judgement()
+    expect(more.decision).toBe("promote")
+    expect(more.sentence).toMatch(/with 2 % bad requests or more/)
+    expect(
+      observed(
+        minutes(4 + Math.floor(left / 100), () => 0),
+        guessed,
+      ).judgement().decision,
+    ).toBe("undecided")
+    // Errors of the version before it say what is usual: it need not be as clean as can be told.
+    const usual = minutes(10, () => 4)
+    expect(
+      observed(usual, settings({ promoteError: 0.01 }, { worstRate: 0.5, worstRatio: 1e9 })).judgement().decision,
+    ).toBe("promote")
   })
 
   test("all metrics must prove good, and one is enough to go back", () => {

@@ -1,6 +1,7 @@
 import { clumpSize, NO_SPREAD, type Spread, spreadOver } from "./clump.ts"
-import { cleanRequests, logLikelihood, logMean, logRateLikelihood, type Pair, RATIOS } from "./evidence.ts"
+import { logLikelihood, logMean, logRateLikelihood, type Pair, RATIOS } from "./evidence.ts"
 import { type IntervalCounts, type SideCounts, unusable } from "./interval.ts"
+import { cleanLeft, type RateSettings, ratesBetween, worstProven } from "./rates.ts"
 import { type MetricView, sentenceOf } from "./sentence.ts"
 
 /** How one metric is judged. */
@@ -10,7 +11,7 @@ export interface MetricSettings {
   readonly worstRatio: number
   /** Worst acceptable share of bad requests: where it is given, requests without errors can prove a version by themselves. */
   readonly worstRate?: number | undefined
-  /** Share of bad requests of a healthy version; only says how fast that proof is. Default: a fifth of the worst. */
+  /** Share of bad requests of a healthy version: below it nobody cares. Default: what the version before it shows. */
   readonly usualRate?: number | undefined
   /** How many bad requests come from one cause. Default 1; "measured": as the version before it shows. */
   readonly clump?: number | "measured" | undefined
@@ -176,7 +177,7 @@ function proofOf({ worstRate }: MetricSettings, state: MetricState): number {
   return logMean([better, againstOf(state) > DOUBT ? NONE : clean])
 }
 
-/** Where it looks worse than the other so much, no rate of its own proves it: the declared worst rate may be far above the other's. */
+/** Where it looks worse than the other so much, no rate of its own proves it. */
 const DOUBT = Math.log(2)
 /** As good as no evidence. */
 const NONE = -100
@@ -210,14 +211,20 @@ function taken(state: MetricState, metric: MetricSettings, interval: IntervalCou
     ...judged,
     worse: state.worse.map((log, at) => log + sum(RATIOS[at] as number, 1)),
     better: state.better + sum(1, metric.worstRatio),
-    clean: state.clean + cleanOf(metric, own) / clump,
+    clean: state.clean + cleanOf(metric, own, totals) / clump,
   }
 }
 
 /** Evidence that the rate is below the worst, from the version's own requests alone. */
-function cleanOf({ worstRate, usualRate }: MetricSettings, own: SideCounts): number {
-  if (worstRate === undefined) return 0
-  return logRateLikelihood(own, usualRate ?? worstRate / 5, worstRate)
+function cleanOf(metric: MetricSettings, own: SideCounts, sofar: MetricState): number {
+  const rate = rateOf(metric)
+  if (rate === undefined) return 0
+  const { usual, worst } = ratesBetween(rate, plus(sofar.candidate, sofar.probes), sofar.baseline)
+  return logRateLikelihood(own, usual, worst)
+}
+
+function rateOf({ worstRate, usualRate }: MetricSettings): RateSettings | undefined {
+  return worstRate === undefined ? undefined : { worstRate, usualRate }
 }
 
 function plus(a: SideCounts, b: SideCounts): SideCounts {
@@ -228,19 +235,20 @@ function viewOf(metric: MetricSettings, state: MetricState, promoteError: number
   const { candidate, baseline, probes } = state
   const own = plus(candidate, probes)
   const promote = proofOf(metric, state)
-  const { worstRate, usualRate = (worstRate ?? 0) / 5 } = metric
+  const rate = rateOf(metric)
+  const proof = Math.log(1 / promoteError)
   return {
     name: metric.name,
     candidate: own,
     baseline,
     rollbackEvidence: Math.exp(Math.min(againstOf(state), 700)),
     promoteEvidence: Math.exp(Math.min(promote, 700)),
-    proven: promote >= Math.log(1 / promoteError),
-    byRatio: state.better >= Math.log(1 / promoteError),
+    proven: promote >= proof,
+    byRatio: state.better >= proof,
     worstRatio: metric.worstRatio,
-    ...(worstRate === undefined
+    ...(rate === undefined
       ? {}
-      : { worstRate, cleanNeeded: cleanRequests(usualRate, worstRate, promoteError / 2) }),
+      : { worstRate: worstProven(rate), cleanLeft: cleanLeft(rate, own, baseline, proof + Math.log(2) - state.clean) }),
     judged: state.judged,
     unjudged: state.unjudged,
     ...(state.missing === undefined ? {} : { missing: state.missing }),

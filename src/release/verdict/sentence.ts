@@ -13,8 +13,8 @@ export interface MetricView {
   readonly byRatio: boolean
   readonly worstRatio: number
   readonly worstRate?: number
-  /** Requests without an error that would prove the rate. */
-  readonly cleanNeeded?: number
+  /** So many more requests without an error would prove the rate; undefined where that is not foreseen. */
+  readonly cleanLeft?: number | undefined
   /** Intervals that were evidence, and that were none. */
   readonly judged: number
   readonly unjudged: number
@@ -45,10 +45,10 @@ function seen({ name, candidate, baseline }: MetricView): string {
 }
 
 function needs(view: MetricView, promoteError: number): string {
-  const { missing, judged, promoteEvidence, cleanNeeded, candidate } = view
+  const { missing, judged, promoteEvidence, cleanLeft } = view
   if (judged === 0) return missing === undefined ? "; no interval is judged yet" : `; ${missing}`
-  const left = cleanNeeded === undefined ? undefined : cleanNeeded - candidate.requests
-  const clean = left === undefined || left <= 0 ? "" : `, or ${whole(left)} more requests without an error`
+  const clean =
+    cleanLeft === undefined || cleanLeft <= 0 ? "" : `, or ${whole(cleanLeft)} more requests without an error`
   const far = `evidence for it ${rounded(promoteEvidence)} of ${rounded(1 / promoteError)}${clean}`
   return `; ${missing === undefined ? "" : `${missing}; `}${far}`
 }
