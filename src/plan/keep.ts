@@ -4,6 +4,8 @@ import { blocked } from "./compare.ts"
 import { prefixOfVersions, versionIn } from "./versions.ts"
 import type { Work } from "./work.ts"
 
+type User = Pick<Work, "address" | "row"> & Partial<Pick<Work, "declaration">>
+
 /**
  * Keeps what a kept thing needs. A thing that stays because it is protected, could not be read, waits to be settled, or is
  * no target, would lose what it stands on: so everything on the way down from it stays, too. By recorded needs: they are
@@ -14,10 +16,10 @@ export function keepNeeds({ works, leaving, kept }: Pick<Collected, "works" | "l
   const staying: Work[] = []
   if (going.size === 0) return staying
   const untouched = [...works.values()].filter(({ planned }) => planned?.because === "not a target")
-  const queue: Pick<Work, "address" | "row">[] = [...untouched, ...leaving.filter(stays)]
+  const queue: User[] = [...untouched, ...leaving.filter(stays)]
   for (const row of kept) queue.push({ address: row.address as Work["address"], row })
   for (const user of queue)
-    for (const need of needsOf(user)) {
+    for (const need of needsOf(user, going.keys())) {
       for (const work of going.get(need) ?? []) {
         const fact = `${work.address} stays: ${user.address}, which stays, needs it`
         work.planned = blocked(work, new FettleError("STILL_NEEDED", fact))
@@ -29,11 +31,16 @@ export function keepNeeds({ works, leaving, kept }: Pick<Collected, "works" | "l
   return staying
 }
 
-/** What it was made with; of a release without its versions: which of them stay is decided by what gets traffic. */
-function needsOf({ address, row }: Pick<Work, "address" | "row">): readonly string[] {
+/**
+ * What it was made with; of a release without its versions: which of them stay is decided by what gets traffic. One that is to leave
+ * and stays keeps them all.
+ */
+function needsOf({ address, row, declaration }: User, going: Iterable<string>): readonly string[] {
   const needs = row?.needs ?? []
   const prefix = prefixOfVersions(address)
-  return prefix === undefined ? needs : needs.filter((need) => versionIn(need, prefix) === undefined)
+  if (prefix === undefined) return needs
+  if (declaration === undefined) return [...needs, ...[...going].filter((each) => each.startsWith(prefix))]
+  return needs.filter((need) => versionIn(need, prefix) === undefined)
 }
 
 /** What is to leave, by the address that others recorded for it. */

@@ -1,5 +1,6 @@
 import { FettleError } from "../errors.ts"
 import type { Address } from "../program/address.ts"
+import { RELEASE_KIND } from "../program/release.ts"
 import type { Collected } from "./collect.ts"
 import { blocked } from "./compare.ts"
 import { decideLeaving } from "./decide.ts"
@@ -15,7 +16,7 @@ export function refuseTwins({ works, leaving }: Pick<Collected, "works" | "leavi
   const declared = new Map<string, Work>()
   let heirs: Heirs | undefined
   for (const work of works.values()) {
-    if (work.declaration?.type !== "resource") continue
+    if (work.declaration?.type !== "resource" && work.declaration?.type !== "release") continue
     for (const identity of identitiesOf(work)) {
       const key = keyOf(work, identity)
       const other = declared.get(key)
@@ -70,7 +71,8 @@ export class Heirs {
 }
 
 /** What names a thing, as far as it is known: from what is wanted, or from what is recorded. */
-function identitiesOf({ provider, want, last, id }: Work): readonly string[] {
+function identitiesOf({ provider, want, last, id, declaration }: Work): readonly string[] {
+  if (provider.kind === RELEASE_KIND) return backendOf(declaration?.props ?? last?.props)
   if (provider.identities === undefined) return id === undefined ? [] : [id]
   const props = want ?? last?.props
   if (props === undefined) return []
@@ -79,6 +81,12 @@ function identitiesOf({ provider, want, last, id }: Work): readonly string[] {
   } catch {
     return [] // props of another version, perhaps: whoever reads or changes the thing finds out
   }
+}
+
+/** What a release sends traffic to: known before its instances are. Two that share it out would undo each other. */
+function backendOf(props: unknown): readonly string[] {
+  const { backend } = Object(Object(props).traffic)
+  return typeof backend === "string" ? [`the traffic of ${backend}`] : []
 }
 
 function keyOf(work: Work, identity: string): string {
@@ -99,7 +107,10 @@ function blockBoth(left: Work, heir: Work, identity: string): void {
     "DUPLICATE_ID",
     `${left.address} left the program, and ${heir.address} is the same thing: ${identity}`,
     {
-      next: `if it was renamed: renamedFrom: ${JSON.stringify(left.address)}; or fettle state forget '${left.address}'`,
+      next:
+        heir.declaration?.type === "release"
+          ? `what has traffic keeps its name: call it as before, or destroy ${left.address} first`
+          : `if it was renamed: renamedFrom: ${JSON.stringify(left.address)}; or fettle state forget '${left.address}'`,
     },
   )
   left.planned = blocked(left, error)

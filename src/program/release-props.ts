@@ -53,7 +53,12 @@ const metric = z.strictObject({
     .meta({ description: "Requests of our own to both versions, counted with it: for little traffic." }),
   worstRatio: z.number().gt(1).optional(),
   worstRate: z.number().gt(0).lt(1).optional().meta({ description: "Worst acceptable share of bad requests." }),
-  usualRate: z.number().gt(0).lt(1).optional().meta({ description: "Share of bad requests of a healthy version." }),
+  usualRate: z
+    .number()
+    .gt(0)
+    .lt(1)
+    .optional()
+    .meta({ description: "Share of bad requests of a healthy version. A worst rate counts up to five times this." }),
   clump: z
     .union([z.number().gte(1), z.literal("measured")])
     .optional()
@@ -61,7 +66,7 @@ const metric = z.strictObject({
 })
 
 export const releaseProps = z.strictObject({
-  version: z.string().min(1).meta({ description: "The version that is to get all traffic." }),
+  version: z.string().min(1).max(128).meta({ description: "The version that is to get all traffic." }),
   slot: z.number().int().nonnegative(),
   back: z.boolean().default(false).meta({ description: "True where a person asked for this version back." }),
   instances: z
@@ -89,7 +94,7 @@ export const releaseProps = z.strictObject({
   checks: z
     .record(z.string(), checkProps)
     .default({})
-    .meta({ description: "Questions asked before any traffic and again at each step." }),
+    .meta({ description: "Questions asked before any traffic, at each step, and before the next one." }),
   metrics: z
     .record(z.string(), metric)
     .optional()

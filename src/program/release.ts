@@ -75,7 +75,7 @@ export interface ReleaseOptions
    * @example { errors: { source: { from: "prometheus", url, requests: 'requests_total{version="{{version}}"}', bad: … } } }
    */
   readonly metrics?: Readonly<Record<string, ReleaseMetric>>
-  /** Questions to the new version, asked before it gets any traffic and again at each step. */
+  /** Questions to the new version, asked before it gets any traffic, at each step, and before the next one. */
   readonly checks?: (instances: readonly Instance[]) => Readonly<Record<string, ReleaseCheck>>
   /** Commands at its turning points; `before` must end well. */
   readonly hooks?: {

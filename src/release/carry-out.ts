@@ -10,7 +10,8 @@ import { type CountSource, trafficCounts } from "./counting.ts"
 import { takeMarks, withMarks } from "./log-marks.ts"
 import { broughtBack } from "./outcome.ts"
 import { type Progress, progressIn } from "./progress.ts"
-import { type Checked, ms, RollOut } from "./roll-out.ts"
+import { RollOut } from "./roll-out.ts"
+import { type Checked, ms } from "./roll-out-parts.ts"
 import { namesOf, serversOf } from "./servers.ts"
 import { allTo } from "./shares.ts"
 import { trafficIn } from "./traffic-in.ts"
@@ -41,10 +42,9 @@ export async function carryOut(
     progress,
     traffic,
     judging,
-    watch: (promotedMs, signal) => {
+    watch: (watching, signal) => {
       const source = watched(want, traffic, call)
-      const { stopping } = call
-      return watchBudget({ want, source, promotedMs, now: Date.now, tell: call.log, stopping }, signal)
+      return watchBudget({ want, source, now: Date.now, tell: call.log, stopping: call.stopping, ...watching }, signal)
     },
     ask: (beforeOf) => askAll(checks, beforeOf, tools, call),
     logs,
@@ -92,8 +92,8 @@ async function reroute(
 ): Promise<ReleaseOutputs> {
   const live = { version: want.version, slot: want.slot, instances: [...want.instances] }
   await traffic?.route(allTo(serversOf(live), []), call.signal)
-  const { held: _held, refused: _refused, ...rest } = before
-  return { ...rest, live }
+  const { held: _held, ...rest } = before // one that was taken back stays refused
+  return { ...rest, version: want.version, verdict: "yes", sentence: `${want.version} has all traffic`, live }
 }
 
 /**

@@ -9,7 +9,7 @@ import { between, type Counted, type CountSource, readOrMissing, trafficCounts }
 import { Probing } from "./probing.ts"
 import type { Progress } from "./progress.ts"
 import { PrometheusCounts, type PrometheusCountsParts, type PrometheusSource } from "./prometheus-counts.ts"
-import { type Judged, type Judging, ms } from "./roll-out.ts"
+import { type Judged, type Judging, ms } from "./roll-out-parts.ts"
 import type { VersionInstances } from "./servers.ts"
 import { Judge, type JudgeSettings, type JudgeState } from "./verdict/judge.ts"
 
@@ -72,6 +72,16 @@ export class CountedJudging implements Judging {
     const saved = progress?.judge as JudgeState | undefined
     const judge = saved === undefined ? new Judge(settings) : Judge.from(settings, saved)
     return new CountedJudging(judge, sources, probings, call, ms(want.every) / 2)
+  }
+
+  async begin(signal: AbortSignal): Promise<void> {
+    for (const [name, source] of this.#sources) {
+      const { never } = await readOrMissing(source, signal)
+      if (never !== undefined)
+        throw new FettleError("PROPS_INVALID", `metrics.${name}: ${never}`, {
+          next: "mend the query, or who may ask it, and apply again: nothing was sent to the new version yet",
+        })
+    }
   }
 
   async look(step: number, signal: AbortSignal): Promise<Judged> {

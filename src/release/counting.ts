@@ -12,6 +12,8 @@ export type Counted =
 export interface Sides {
   readonly candidate: Counted
   readonly baseline: Counted
+  /** Why there will never be any: asking again cannot change it. */
+  readonly never?: string
   /** True where there is no news of both sides yet: the interval goes on. */
   readonly held?: boolean
 }

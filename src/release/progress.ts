@@ -17,8 +17,12 @@ export const progressShape = z.object({
   waits: z.boolean().optional(),
   /** Names of all that it has with who sends the traffic. */
   servers: z.array(z.string()).default([]),
+  /** By the names of its servers: since when one is down, and how often it had gone down before it got traffic. */
+  downs: z.record(z.string(), z.object({ sinceMs: z.number().optional(), fallsBefore: z.number() })).optional(),
   /** When all traffic went to it. */
   promotedMs: z.number().optional(),
+  /** What was counted while it was watched, in a few hundred spans of time at most. */
+  ticks: z.array(z.object({ atMs: z.number(), requests: z.number(), bad: z.number() })).optional(),
   /** By the name of its check: the end of a log when the release began. */
   logs: z.record(z.string(), z.unknown()).optional(),
   /** State of the judgement. */

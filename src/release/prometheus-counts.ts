@@ -90,8 +90,8 @@ export class PrometheusCounts implements CountSource {
     const isFirst = this.#here === undefined
     const earlier = isFirst ? await this.#ask(`last_over_time((${query})[1h:30s])`, signal) : undefined
     const told = await this.#ask(query, signal)
-    if ("missing" in told) return bothMissing(told.missing)
-    if (earlier !== undefined && "missing" in earlier) return bothMissing(earlier.missing)
+    if ("missing" in told) return bothMissing(told)
+    if (earlier !== undefined && "missing" in earlier) return bothMissing(earlier)
     for (const each of earlier?.series ?? []) this.#known.set(keyOf(each), each.value)
     return this.#taken(told.series)
   }
@@ -173,8 +173,8 @@ export class PrometheusCounts implements CountSource {
   }
 }
 
-function bothMissing(missing: string): Sides {
-  return { candidate: { missing }, baseline: { missing } }
+function bothMissing({ missing, lasting }: { readonly missing: string; readonly lasting?: boolean }): Sides {
+  return { candidate: { missing }, baseline: { missing }, ...(lasting === true ? { never: missing } : {}) }
 }
 
 function countOf({ labels }: Series): Count {

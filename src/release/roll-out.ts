@@ -1,60 +1,13 @@
-import type { Instance, Traffic } from "../connect/traffic.ts"
-import { type Duration, durationMs } from "../policies/duration.ts"
+import type { Instance } from "../connect/traffic.ts"
 import { sleep } from "../policies/timer.ts"
 import { freshOf } from "../program/release-memory.ts"
-import type { ReleaseOutputs, ReleaseProps } from "../program/release-props.ts"
-import type { Before, Measured } from "../verify/answer.ts"
+import type { ReleaseOutputs } from "../program/release-props.ts"
+import { livedOn, placesOf } from "./liveness.ts"
 import { held, promoted, rolledBack } from "./outcome.ts"
 import type { Progress } from "./progress.ts"
+import { ms, type RollOutParts } from "./roll-out-parts.ts"
 import { namesOf, serversOf } from "./servers.ts"
 import { allTo, BESIDE, type InstanceShare, type Sides, type Step, stepsOf } from "./shares.ts"
-
-/** What the checks of a release say together. */
-export interface Checked {
-  readonly verdict: "yes" | "no" | "inconclusive"
-  readonly evidence: string
-  /** What each of them measured. */
-  readonly measured: Readonly<Record<string, Measured>>
-}
-
-/** What the counts of a release say so far. */
-export interface Judged {
-  readonly decision: "rollback" | "promote" | "undecided"
-  readonly sentence: string
-}
-
-/** How counts are taken and judged while a release goes on. */
-export interface Judging {
-  /** False where nothing is counted: then the checks decide alone. */
-  readonly counts: boolean
-  /** Takes the counts since the last look. */
-  look(step: number, signal: AbortSignal): Promise<Judged>
-  save(): unknown
-}
-
-/** What a roll-out works with. */
-export interface RollOutParts {
-  readonly want: ReleaseProps
-  readonly before: ReleaseOutputs | undefined
-  /** What a run that was cut off, or waits, has left of this very release. */
-  readonly progress: Progress | undefined
-  readonly traffic: Traffic | undefined
-  readonly judging: Judging
-  /** Watches with all traffic on the new version: why it is to go back, or undefined at the end of its time. */
-  watch(promotedMs: number, signal: AbortSignal): Promise<string | undefined>
-  /** Puts its questions. `before` is of each by its name: when the release began, and what was measured before any traffic. */
-  ask(before: (name: string) => Before, signal: AbortSignal): Promise<Checked>
-  /** By the name of its check: the end of a log as it is, where a check looks at it from here on. Kept with the progress. */
-  readonly logs?: Progress["logs"]
-  hook(commands: readonly (readonly string[])[], signal: AbortSignal): Promise<void>
-  tell(text: string): void
-  /** Writes down how far it has come, before it goes on. */
-  save(progress: Progress): Promise<void>
-  now(): number
-  readonly signal: AbortSignal
-  /** Aborted where the run is to end in order: the release stays where it stands, and goes on with the next run. */
-  readonly stopping?: AbortSignal | undefined
-}
 
 /** Nothing is waited for any more: how it ended, or that it has all traffic now. */
 type Over = ReleaseOutputs | "all"
@@ -124,8 +77,9 @@ export class RollOut {
 
   /** All steps; undefined where the version has all traffic at their end. */
   async #shift(): Promise<ReleaseOutputs | undefined> {
-    const { want, hook, signal } = this.#parts
+    const { want, hook, judging, signal } = this.#parts
     if (this.#progress.phase === "before") {
+      await judging.begin(signal)
       if (this.#progress.logs !== undefined) await this.#save({}) // another run goes on from the same marks
       await hook(want.hooks?.before ?? [], signal)
       const no = await this.#checked("before it gets traffic")
@@ -136,8 +90,9 @@ export class RollOut {
     for (let at = from; at < this.#steps.length; at += 1) {
       const isLast = at === this.#steps.length - 1
       const settled = isLast ? await this.#settled() : undefined
-      if (settled === undefined) await this.#goTo(at)
-      const over = settled ?? (isLast ? "all" : await this.#stay(at))
+      const before = settled ?? (at > from ? await this.#checked(`before ${this.#steps[at]?.words}`) : undefined)
+      if (before === undefined) await this.#goTo(at)
+      const over = before ?? (isLast ? "all" : await this.#stay(at))
       if (over !== undefined) return over === "all" ? undefined : over
     }
     return undefined
@@ -185,11 +140,29 @@ export class RollOut {
 
   async #look(at: number): Promise<ReleaseOutputs | "promote" | "undecided"> {
     const { judging, signal } = this.#parts
+    const served = this.#steps[at]?.shares.filter(({ share }) => share > 0).map(({ instance }) => instance) ?? []
+    const dead = await this.#dead(served)
+    if (dead !== undefined) return this.#back(`Rolled back ${this.#when()}: ${dead}`)
     if (!judging.counts) return "promote"
     const { decision, sentence } = await judging.look(at, signal)
     this.#progress = { ...this.#progress, judge: judging.save(), sentence }
     await this.#save({})
     return decision === "rollback" ? this.#back(`Rolled back ${this.#when()}: ${sentence}`) : decision
+  }
+
+  /** Why the version is dead, as who sends its traffic sees it. */
+  async #dead(served: readonly Instance[]): Promise<string | undefined> {
+    const { traffic, signal, now } = this.#parts
+    const places = traffic === undefined ? undefined : await placesOf(traffic, signal)
+    if (places === undefined) return undefined
+    const after = new Set(namesOf(this.#sides.after))
+    const sides = {
+      candidate: served.filter(({ name }) => after.has(name)),
+      baseline: served.filter(({ name }) => !after.has(name)),
+    }
+    const { downs, because } = livedOn(this.#progress.downs ?? {}, places, sides, now())
+    this.#progress = { ...this.#progress, downs }
+    return because
   }
 
   /** At which minute, and how much of the traffic it had. */
@@ -248,7 +221,15 @@ export class RollOut {
     }
     if (want.watch !== undefined) {
       await this.#save({ phase: "watching" })
-      const because = await watch(promotedMs, signal)
+      const because = await watch(
+        {
+          promotedMs,
+          ticks: this.#progress.ticks ?? [],
+          save: (ticks) => this.#save({ ticks: [...ticks] }),
+          dead: () => this.#dead(this.#sides.after),
+        },
+        signal,
+      )
       if (because !== undefined) return this.#back(because)
       const stopped = this.#stopped()
       if (stopped !== undefined) return stopped
@@ -303,9 +284,4 @@ export class RollOut {
     await sleep(Math.max(0, Math.min(ms(want.every), untilMs - now())), signal, stopping)
     return undefined
   }
-}
-
-/** A duration of the props in milliseconds. */
-export function ms(duration: number | string): number {
-  return durationMs(duration as Duration)
 }

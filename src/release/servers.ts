@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto"
 import type { Instance } from "../connect/traffic.ts"
 import type { InstanceAddress } from "../program/release-memory.ts"
 
@@ -7,10 +8,26 @@ export interface VersionInstances {
   readonly instances: readonly InstanceAddress[]
 }
 
-/** What one copy is called with who sends the traffic: versions stand beside each other there. */
+/** Longest plain name; who sends the traffic may take no longer ones. */
+const LONGEST = 80
+
+/**
+ * What one copy is called with who sends the traffic: versions stand beside each other there. Where the plain name could be that of
+ * another copy, or of another version, too, it ends in a hash of both.
+ */
 export function named(instance: InstanceAddress, version: string): Instance {
-  const clean = `${version}.${instance.name}`.replace(/[^A-Za-z0-9_.-]/g, "_")
-  return { name: clean, version, address: instance.address, port: instance.port }
+  const plain = `${version}.${instance.name}`
+  const isOwn = /^[A-Za-z0-9_.-]+$/.test(plain) && !/\.|^h-/.test(instance.name) && plain.length <= LONGEST
+  const name = isOwn
+    ? plain
+    : `${plain.replace(/[^A-Za-z0-9_.-]/g, "_").slice(0, LONGEST)}.${hashOf(version, instance)}`
+  return { name, version, address: instance.address, port: instance.port }
+}
+
+/** Its own part of the name, after a dot: no plain one has it there, for it begins with "h-". */
+function hashOf(version: string, { name }: InstanceAddress): string {
+  const text = JSON.stringify([version, name])
+  return `h-${createHash("sha256").update(text).digest("hex").slice(0, 12)}`
 }
 
 /** All copies of a version, as who sends the traffic has them. */

@@ -87,6 +87,12 @@ describe.skipIf(!canStartPrometheus())("a release that only a Prometheus server 
     expect(blind.exitCode).toBe(4)
     expect(failed(blind)).toEqual([expect.stringMatching(/^RELEASE_UNDECIDED: .*nothing is counted for 4/)])
     expect(await standing()).toEqual(["2", "4"])
+
+    const wrong = await runs.apply(shop("5", 0, { requests: 'shop_x{v="{{version}}"', deadline: "5m" }))
+    expect(wrong.exitCode).toBe(1)
+    expect(failed(wrong)).toEqual([
+      expect.stringMatching(/^PROPS_INVALID: metrics.errors: .*status 400: .*parse error/),
+    ])
   })
 
   test("killed on its way, the next run goes on counting, and the same is decided", { timeout: 300_000 }, async () => {

@@ -1,0 +1,116 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest"
+import build from "../fixtures/crash/release-nodes.ts"
+import { freePort } from "../support/free-port.ts"
+import { runsIn } from "../support/runs.ts"
+import { failed } from "./docker-told.ts"
+import { canStartHaproxy, stopHaproxies } from "./haproxy-world.ts"
+import { ReleaseWorld } from "./release-world.ts"
+
+describe.skipIf(!canStartHaproxy())("what happens to a version after its first requests", () => {
+  let world: ReleaseWorld
+
+  beforeEach(async () => {
+    world = await ReleaseWorld.start()
+  })
+  afterEach(() => world.end())
+  afterAll(() => stopHaproxies())
+
+  test("one that dies goes back as soon as that is sure, with half the traffic and with all of it", {
+    timeout: 240_000,
+  }, async () => {
+    const runs = runsIn(world.folder)
+    const more = { steps: [50, 100], deadline: "5m", rollbackError: 1e-200 } // its counts decide nothing
+    expect(failed(await runs.apply(build(world.optionsOf("1"))))).toEqual([])
+    world.probe()
+    const half = await runs.apply(build(world.optionsOf("2", { endsAfter: 20, more })))
+    expect(failed(half)).toEqual([
+      expect.stringMatching(
+        /^RELEASE_ROLLED_BACK: Rolled back at minute 1, with 50 %: 2\.web0 has taken no connection for 1\d s/,
+      ),
+    ])
+    expect(half.exitCode).toBe(3)
+    expect(await world.answersNow()).toEqual(["1"])
+
+    const watched = { steps: [100], metrics: {}, watch: { for: "5m", objective: 0.5 } } as const
+    const all = await runs.apply(build(world.optionsOf("3", { endsAfter: 20, more: watched })))
+    expect(failed(all)).toEqual([
+      expect.stringMatching(
+        /^RELEASE_ROLLED_BACK: Rolled back with all traffic on 3: 3\.web0 has taken no connection for/,
+      ),
+    ])
+    expect(await world.answersNow()).toEqual(["1"])
+  })
+
+  test("one that starts again and again goes back", { timeout: 240_000 }, async () => {
+    const runs = runsIn(world.folder)
+    expect(failed(await runs.apply(build(world.optionsOf("1"))))).toEqual([])
+    world.probe()
+    const more = { steps: [50, 100], deadline: "5m", rollbackError: 1e-30 }
+    const run = await runs.apply(build(world.optionsOf("2", { endsAfter: 20, endsAnew: true, more })))
+    expect(failed(run)).toEqual([expect.stringMatching(/: 2\.web0 has gone down 3 times/)])
+    expect(await world.answersNow()).toEqual(["1"])
+  })
+
+  test("its checks are asked again before each step, and before all traffic", { timeout: 240_000 }, async () => {
+    const runs = runsIn(world.folder)
+    const sickWhen = `${world.folder}/sick`
+    expect(failed(await runs.apply(build(world.optionsOf("1"))))).toEqual([])
+    world.probe()
+    const more = { steps: [50, 100], stepFor: "3s", worstRatio: 1e6, promoteError: 0.49, metrics: {} }
+    const running = runs.apply(build(world.optionsOf("2", { sickWhen, more })))
+    await expect.poll(async () => (await world.weights())["2.web0"] ?? 0, { timeout: 60_000 }).toBeGreaterThan(0)
+    await new Promise((later) => setTimeout(later, 1_000))
+    writeFileSync(sickWhen, "")
+    const run = await running
+    expect(failed(run)).toEqual([
+      expect.stringMatching(/^RELEASE_ROLLED_BACK: Rolled back before 100 %: answers: .*500/),
+    ])
+    rmSync(sickWhen)
+    expect(await world.answersNow()).toEqual(["1"])
+  })
+
+  test("traffic that is lost after one was taken back is sent again, and that one stays refused", {
+    timeout: 240_000,
+  }, async () => {
+    const runs = runsIn(world.folder)
+    expect(failed(await runs.apply(build(world.optionsOf("1"))))).toEqual([])
+    world.probe()
+    const bad = build(world.optionsOf("2", { badShare: 0.5 }))
+    expect((await runs.apply(bad)).exitCode).toBe(3)
+    await world.proxy.down()
+    await world.proxy.up() // with no server
+    const again = await runs.apply(build(world.optionsOf("1")))
+    expect(failed(again)).toEqual([])
+    expect(again.exitCode).toBe(0)
+    expect(await world.answersNow()).toEqual(["1"])
+    expect(failed(await runs.apply(bad))).toEqual([expect.stringMatching(/^RELEASE_REFUSED: 2 was rolled back/)])
+  })
+
+  test("versions whose names differ in signs only stand beside each other", { timeout: 240_000 }, async () => {
+    const runs = runsIn(world.folder)
+    expect(failed(await runs.apply(build(world.optionsOf("1+a"))))).toEqual([])
+    world.probe()
+    const bad = await runs.apply(build(world.optionsOf("1_a", { badShare: 0.5 })))
+    expect(failed(bad)).toEqual([expect.stringMatching(/^RELEASE_ROLLED_BACK: .*errors in .* requests against/)])
+    expect(await world.answersNow()).toEqual(["1+a"])
+  })
+
+  test("another name for a release that has traffic is refused, and nobody loses a request", {
+    timeout: 240_000,
+  }, async () => {
+    const runs = runsIn(world.folder)
+    expect(failed(await runs.apply(build(world.optionsOf("1"))))).toEqual([])
+    const prober = world.probe()
+    const elsewhere = { folder: mkdtempSync(`${world.folder}/other-`), port: await freePort() }
+    const renamed = await runs.apply(build(world.optionsOf("1", { name: "store", ...elsewhere })))
+    const blocked = failed(renamed)
+    expect(blocked.length).toBeGreaterThan(0)
+    for (const each of blocked) expect(each).toMatch(/DUPLICATE_ID|waits for/)
+    expect(blocked.join("\n")).toMatch(
+      /are the same|left the program, and .*store.* is the same thing: the traffic of web/,
+    )
+    expect((await prober.end()).failed).toEqual([])
+    expect(await world.answersNow()).toEqual(["1"])
+  })
+})
