@@ -27,7 +27,9 @@ back.listen(controlPath, () => chmodSync(controlPath, 0o600))
 const [, host = "127.0.0.1", port = ""] = /^(.*):(\d+)$/.exec(listen) ?? []
 front.on("error", (error: NodeJS.ErrnoException) => {
   const isTaken = error.code === "EADDRINUSE"
-  console.error(`cannot listen on ${listen}: ${isTaken ? "something else listens there already" : error.message}`)
+  process.stderr.write(
+    `cannot listen on ${listen}: ${isTaken ? "something else listens there already" : error.message}\n`,
+  )
   process.exit(1)
 })
 front.listen(Number(port), host.replace(/^\[(.*)\]$/, "$1"))
