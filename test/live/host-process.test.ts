@@ -181,6 +181,11 @@ describe.each(shellsHere())("processes through %s", (shell) => {
       node(host.process, "service", { command: ["/no/such/command"], directory: run }),
     ])
     expect(failures(missing)[0]).toMatch(/PROCESS_DIED .*\/no\/such\/command.*not found/)
+    const script = "require('node:net').createServer().listen(1, '203.0.113.1')" // no address of this machine
+    const trace = service(`exec ${JSON.stringify(process.execPath)} -e "${script}"`)
+    expect(failures(await world.apply([trace]))[0]).toMatch(
+      /its last words: Error: listen EADDRNOTAVAIL: .*203\.0\.113\.1:1$/,
+    )
   })
 
   test("a first start that fails leaves nothing, secrets least of all", async () => {

@@ -179,9 +179,12 @@ function notOurs(script: ScriptRecord): FettleError {
 /** Of its log, the end of so many characters is told. */
 const TAIL_CHARACTERS = 4_096
 
+/** Lines that say nothing of why: ours, and what Node prints around an error. */
+const FRAME = /^(fettle: |Node\.js v\d|Emitted 'error' event|\s+at |\s+\w+: |[\s{}^]*$)/
+
 function died(script: ScriptRecord, want: Want | undefined): FettleError {
   const tail = script.out.trim().slice(-TAIL_CHARACTERS)
-  const own = tail.split("\n").findLast((line) => line !== "" && !line.startsWith("fettle: "))
+  const own = tail.split("\n").findLast((line) => line !== "" && !FRAME.test(line))
   const words = own === undefined ? " and wrote nothing" : `; its last words: ${own}`
   return new FettleError("PROCESS_DIED", `it did not stay up for ${want?.readyAfterMs ?? 0} ms${words}`, {
     details: { log: tail },
