@@ -61,6 +61,12 @@ export interface Options {
   readonly to?: string
   readonly withoutKey?: boolean
   readonly junit?: string
+  readonly since?: string
+  readonly run?: string
+  readonly by?: string
+  readonly against?: string
+  readonly send?: boolean
+  readonly anew?: boolean
 }
 
 /** One command as it was typed. */

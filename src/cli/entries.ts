@@ -197,6 +197,20 @@ export const afterwards: readonly Entry[] = [
     load: async () => (await import("./commands/logs.ts")).logs,
   },
   {
+    usage: "audit",
+    about: "prove the record of who did what, and print it",
+    options: [
+      ["--since <when>", "from there on: a duration such as 7d, or a time as ISO 8601 has it"],
+      ["--run <id>", "of this run alone"],
+      ["--by <name>", "what this person did or approved"],
+      ["--against <file>", "compare it with the copy of a sink"],
+      ["--send", "give the sinks what they lack"],
+      ["--anew", "set it aside and begin another, where it is not as it was"],
+      YES,
+    ],
+    load: async () => (await import("./commands/audit.ts")).audit,
+  },
+  {
     usage: "stop",
     about: "end the run that is under way in order; what is left goes on with the next apply",
     load: async () => (await import("./commands/stop.ts")).stop,

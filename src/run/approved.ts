@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
+import type { Approved } from "../audit/fact.ts"
 import { causeText, FettleError } from "../errors.ts"
 import { type Approval, approvalText, isPending, type Plan, type SavedPlan } from "../events/plan.ts"
 import type { ApprovalRule } from "../program/approvals.ts"
@@ -21,7 +22,7 @@ export async function refuseUnapproved(
   { program, tools }: Pick<RunSetup, "program" | "tools">,
   now: Plan,
   saved: Plan | undefined,
-): Promise<readonly string[]> {
+): Promise<readonly Approved[]> {
   const rule = program.options.approvals?.[now.stage]
   if (rule === undefined || !now.changes.some(isPending)) return []
   if (saved === undefined || !isSaved(saved))
@@ -46,7 +47,7 @@ function isSaved(plan: Plan): plan is SavedPlan {
   return "approvals" in plan && "saved" in plan
 }
 
-type Found = { readonly name: string } | { readonly why: string }
+type Found = Approved | { readonly why: string }
 
 /** Who signed, as the file of signers names them; or why it does not count. */
 async function signerOf(
@@ -66,7 +67,8 @@ async function signerOf(
   }
   const names = (await keygen("find-principals", "-f", signers))?.trim().split("\n").filter(Boolean) ?? []
   for (const name of names)
-    if ((await keygen("verify", "-f", signers, "-I", name, "-n", NAMESPACE)) !== undefined) return { name }
+    if ((await keygen("verify", "-f", signers, "-I", name, "-n", NAMESPACE)) !== undefined)
+      return { name, at: new Date(atMs).toISOString() }
   return { why: names.length === 0 ? "one is by a key that may not" : "one was given to another plan" }
 }
 
@@ -74,10 +76,10 @@ function enough(
   plan: SavedPlan,
   { from, count = 1, byAuthor = false }: ApprovalRule,
   found: readonly Found[],
-): string[] {
+): readonly Approved[] {
   const names = [...new Set(found.flatMap((each) => ("name" in each ? [each.name] : [])))]
   const others = names.filter((name) => byAuthor || !isAuthor(name, plan.saved.by))
-  if (others.length >= count) return others
+  if (others.length >= count) return found.filter((each) => "name" in each && others.includes(each.name)) as Approved[]
   const because = [
     ...(names.length > others.length ? [`${plan.saved.by} made the plan and may not approve it`] : []),
     ...new Set(found.flatMap((each) => ("why" in each ? [each.why] : []))),

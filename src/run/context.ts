@@ -34,6 +34,8 @@ export interface RunSetup {
   readonly tools: LocalTools
   /** Where state lives in the place of `stateFolder`: postgres://…, s3://… or file:FOLDER. Default: as the program says. */
   readonly store?: string | undefined
+  /** What CI says of itself: recorded as its claim. */
+  readonly ci?: Readonly<Record<string, string>> | undefined
   /** Hears for what a run waits before it begins. */
   readonly tellWait?: ((text: string) => void) | undefined
   /** What the store of a run passes through before anything is written to it. */
@@ -91,6 +93,8 @@ export class RunContext {
   readonly startedAt = Date.now()
   /** What state said when it was last read; the run replaces it as it learns more. */
   snapshot: Snapshot
+  /** Hears the name of each secret before it is opened. */
+  hears: ((name: string) => Promise<void>) | undefined
 
   constructor(setup: RunSetup, snapshot: Snapshot, key: DataKey) {
     const redactor = createRedactor()
@@ -109,6 +113,7 @@ export class RunContext {
       random,
       register: (name, value, how) => hide(redactor, name, value, how),
       hide: redact,
+      hears: (name) => this.hears?.(name),
       locked: setup.remembers === true,
     })
     this.engine = { ...engineOf(setup, this.events, box, key, redact), redactStream: () => redactor.stream() }

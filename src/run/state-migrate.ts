@@ -1,9 +1,11 @@
 import { isDeepStrictEqual } from "node:util"
+import { AuditChain } from "../audit/chain.ts"
 import { FettleError } from "../errors.ts"
 import type { DataKey } from "../secrets/key.ts"
 import type { StateHome } from "../state/home.ts"
 import type { Holder } from "../state/lock.ts"
 import type { Whole } from "../state/store.ts"
+import { type Accounting, trailOf } from "./account.ts"
 
 /** What was moved. */
 export interface Migrated {
@@ -23,6 +25,7 @@ export async function migrateState(
   to: StateHome,
   key: DataKey,
   holder: Omit<Holder, "since">,
+  accounting?: Accounting,
 ): Promise<Migrated> {
   if (from.name === to.name) throw new FettleError("USAGE", `${from.name} is where it is`)
   if (!(await from.exists())) throw new FettleError("STATE_NOT_FOUND", `there is no state in ${from.name}`)
@@ -36,10 +39,26 @@ export async function migrateState(
       )
     await fill(to, whole, key, holder)
     await refuseDifferent(to, whole)
+    if (accounting !== undefined) await takeRecord(accounting, to, key)
     await source.store.leave(to.name)
     return { rows: whole.rows.length, open: whole.lines.filter((line) => line.open).length, runs: whole.runs.length }
   } finally {
     await source.release()
+  }
+}
+
+/** The record goes along as it is: what it says of this move is its last entry here, and stands there too. */
+async function takeRecord(accounting: Accounting, to: StateHome, key: DataKey): Promise<void> {
+  const trail = trailOf(accounting, key)
+  const copy = new AuditChain(to.record, key)
+  try {
+    await trail.note({ type: "by.hand", what: `state migrate to ${to.name}` })
+    if (await copy.copyOf(trail.chain)) return
+    throw new FettleError("STATE_IMPORT", `${to.name} has an audit of its own`, {
+      next: "move to another place; what is there belongs to somebody",
+    })
+  } finally {
+    await Promise.all([trail.close(), copy.close()])
   }
 }
 

@@ -17,6 +17,8 @@ export interface Holder {
 }
 
 export interface Lock {
+  /** Who had it and ended without letting it go. */
+  readonly overtook: Holder | undefined
   release(): void
 }
 
@@ -85,6 +87,7 @@ function tryLock(file: string): DatabaseSync | undefined {
 }
 
 function noted(database: DatabaseSync, file: string, holder: Holder): Lock {
+  const overtook = noteOf(file)
   try {
     writeFileSync(`${file}.holder`, JSON.stringify(holder))
   } catch (thrown) {
@@ -93,6 +96,7 @@ function noted(database: DatabaseSync, file: string, holder: Holder): Lock {
   }
   held.add(database)
   return {
+    overtook,
     release: () => {
       held.delete(database)
       rmSync(`${file}.holder`, { force: true })

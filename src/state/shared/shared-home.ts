@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto"
 import { FettleError } from "../../errors.ts"
 import { type DataKey, findKey, type KeyPlaces } from "../../secrets/key.ts"
-import type { Held, OnWait, StateHome } from "../home.ts"
+import type { Held, OnWait, RecordPlace, StateHome } from "../home.ts"
 import type { Holder } from "../lock.ts"
 import type { Whole } from "../store.ts"
 import { refuseAltered, sealed } from "./chain.ts"
@@ -22,8 +22,8 @@ export interface SharedParts {
   readonly place: string
   /** For people, without a password. */
   readonly name: string
-  /** Opens a way to the store; it is closed after each use. */
-  readonly open: () => Ledger
+  /** Opens a way to what is kept under a name; it is closed after each use. */
+  readonly open: (place: string) => Ledger
   readonly leaseMs: number
   readonly keys: KeyPlaces
   /** Folder of state on this machine. */
@@ -34,6 +34,7 @@ export interface SharedParts {
 export class SharedHome implements StateHome {
   readonly isShared = true
   readonly name: string
+  readonly record: RecordPlace
   readonly #parts: SharedParts
   readonly #witness: Witness
   readonly #note: HolderNote
@@ -43,6 +44,14 @@ export class SharedHome implements StateHome {
     this.name = `${parts.name} (${parts.place})`
     this.#witness = new Witness(parts.folder, parts.place, parts.name)
     this.#note = new HolderNote(parts.folder, parts.place)
+    const record = `${parts.place}/audit` // no name of a program or stage holds a slash
+    this.record = {
+      place: record,
+      name: `${parts.name} (${record})`,
+      open: () => parts.open(record),
+      witness: new Witness(parts.folder, `${parts.place}.audit`, parts.name, "AUDIT_ROLLED_BACK"),
+      patienceMs: patienceOf(parts.leaseMs),
+    }
   }
 
   exists(): Promise<boolean> {
@@ -87,13 +96,16 @@ export class SharedHome implements StateHome {
 
   async take(holder: Omit<Holder, "since">, onWait?: OnWait): Promise<Held> {
     const { leaseMs } = this.#parts
-    const ledger = this.#parts.open()
+    const ledger = this.#parts.open(this.#parts.place)
     try {
       await this.#makeWhereNone(ledger)
       const taker = sharedHolder(holder)
-      const fence = await takeLease(ledger, taker, leaseMs, onWait)
+      let overtook: Holder | undefined
+      const fence = await takeLease(ledger, taker, leaseMs, onWait, (before) => {
+        overtook = before
+      })
       try {
-        return await this.#opened(ledger, fence, this.#note.write(taker))
+        return { ...(await this.#opened(ledger, fence, this.#note.write(taker))), overtook }
       } catch (thrown) {
         await ledger.release(fence).catch(() => {})
         throw thrown
@@ -171,7 +183,7 @@ export class SharedHome implements StateHome {
   }
 
   async #with<T>(use: (ledger: Ledger) => Promise<T>): Promise<T> {
-    const ledger = this.#parts.open()
+    const ledger = this.#parts.open(this.#parts.place)
     try {
       return await use(ledger)
     } finally {
