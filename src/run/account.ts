@@ -1,3 +1,4 @@
+import type { Actor } from "../audit/fact.ts"
 import { type Account, Trail } from "../audit/trail.ts"
 import { FettleError } from "../errors.ts"
 import { type SecretAccess, SecretBox } from "../secrets/box.ts"
@@ -9,6 +10,15 @@ export interface Accounting extends Pick<Account, "actor" | "sinks" | "folder" |
   readonly home: StateHome
   readonly keys: KeyPlaces
   readonly secrets: SecretAccess
+}
+
+/** How it is recorded where nobody says more than who does it: no sink is told. */
+export function plainAccounting(home: StateHome, actor: Actor, keys: KeyPlaces): Accounting {
+  const refuse = (): never => {
+    throw new FettleError("INTERNAL", "a sink needs a secret, and there is no sink")
+  }
+  const secrets = { env: () => undefined, run: refuse }
+  return { home, actor, keys, sinks: [], secrets, folder: ".", base: {}, warn: () => {} }
 }
 
 /** The trail of a command that is no run of a program. @throws FettleError `STATE_KEY_MISSING` */

@@ -5,7 +5,7 @@ import type { DataKey } from "../secrets/key.ts"
 import type { StateHome } from "../state/home.ts"
 import type { Holder } from "../state/lock.ts"
 import type { Whole } from "../state/store.ts"
-import { type Accounting, trailOf } from "./account.ts"
+import { type Accounting, plainAccounting, trailOf } from "./account.ts"
 
 /** What was moved. */
 export interface Migrated {
@@ -25,7 +25,7 @@ export async function migrateState(
   to: StateHome,
   key: DataKey,
   holder: Omit<Holder, "since">,
-  accounting?: Accounting,
+  accounting: Accounting = plainAccounting(from, holder, { given: undefined, file: "" }),
 ): Promise<Migrated> {
   if (from.name === to.name) throw new FettleError("USAGE", `${from.name} is where it is`)
   if (!(await from.exists())) throw new FettleError("STATE_NOT_FOUND", `there is no state in ${from.name}`)
@@ -39,7 +39,7 @@ export async function migrateState(
       )
     await fill(to, whole, key, holder)
     await refuseDifferent(to, whole)
-    if (accounting !== undefined) await takeRecord(accounting, to, key)
+    await takeRecord(accounting, to, key)
     await source.store.leave(to.name)
     return { rows: whole.rows.length, open: whole.lines.filter((line) => line.open).length, runs: whole.runs.length }
   } finally {

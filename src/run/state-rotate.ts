@@ -7,7 +7,7 @@ import { type DataKey, PRINTS } from "../secrets/key.ts"
 import type { StateHome } from "../state/home.ts"
 import type { Holder } from "../state/lock.ts"
 import type { Row, Store, Whole } from "../state/store.ts"
-import { type Accounting, trailOf } from "./account.ts"
+import { type Accounting, plainAccounting, trailOf } from "./account.ts"
 
 /**
  * Seals all that a state holds with another data key, in one transaction. Fingerprints stay as they are, so that nothing looks changed;
@@ -20,15 +20,14 @@ export async function rotateKey(
   old: DataKey,
   next: DataKey,
   holder: Omit<Holder, "since">,
-  accounting?: Accounting,
+  accounting: Accounting = plainAccounting(home, holder, { given: undefined, file: "" }),
 ): Promise<number> {
   if (old.id === next.id)
     throw new FettleError("STATE_KEY_WRONG", `the new data key is the one that state has, ${old.id}`)
   if (!(await home.exists())) throw new FettleError("STATE_NOT_FOUND", `there is no state in ${home.name}`)
   const { store, release } = await home.take(holder)
   try {
-    if (accounting !== undefined) return await rotating(store, old, next, holder, accounting)
-    return await resealAll(store, old, next, holder)
+    return await rotating(store, old, next, holder, accounting)
   } finally {
     await release()
   }

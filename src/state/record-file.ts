@@ -3,6 +3,7 @@ import { dirname } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { FettleError } from "../errors.ts"
 import { makeStateFolder } from "./folder.ts"
+import { readDatabase } from "./read-store.ts"
 import type { Entry, Head, Keeper, Kept } from "./shared/ledger.ts"
 import { BUSY_MS, guarded } from "./sqlite.ts"
 import { isThere, makeFileWhereNone } from "./state-file.ts"
@@ -12,7 +13,7 @@ create table head (only integer primary key check (only = 1), head text not null
 create table entry (serial integer primary key, body text not null, link text not null);
 `
 
-/** A chain in a file of its own: no log beside it, so that it is read without writing a byte. */
+/** A chain in a file of its own, read without writing a byte. */
 export class SqliteKeeper implements Keeper {
   readonly name: string
   #database: DatabaseSync | undefined
@@ -33,7 +34,7 @@ export class SqliteKeeper implements Keeper {
   }
 
   async since(serial: number): Promise<readonly Entry[]> {
-    return this.#reading((database) => entriesIn(database, serial)) ?? []
+    return (await this.#reading((database) => entriesIn(database, serial))) ?? []
   }
 
   async make(head: Head): Promise<void> {
@@ -66,25 +67,18 @@ export class SqliteKeeper implements Keeper {
     this.#database = undefined
   }
 
-  #reading<T>(read: (database: DatabaseSync) => T): T | undefined {
-    return guarded(this.name, () => {
-      if (!isThere(this.name)) return undefined
-      const database = this.#database ?? new DatabaseSync(this.name, { readOnly: true })
-      try {
-        database.exec(`pragma busy_timeout = ${BUSY_MS}`)
-        return read(database)
-      } finally {
-        if (database !== this.#database) database.close()
-      }
-    })
+  async #reading<T>(read: (database: DatabaseSync) => T): Promise<T | undefined> {
+    const open = this.#database
+    return open === undefined
+      ? readDatabase(this.name, async (database) => read(database))
+      : guarded(this.name, () => read(open))
   }
 
   #writing<T>(write: (database: DatabaseSync) => T): T {
     return guarded(this.name, () => {
       if (!existsSync(this.name)) throw new FettleError("STATE_WRITE", `${this.name} was removed while it was written`)
-      this.#database ??= new DatabaseSync(this.name)
-      const database = this.#database
-      database.exec(`pragma busy_timeout = ${BUSY_MS}; pragma synchronous = full; begin immediate`)
+      const database = this.#open()
+      database.exec("begin immediate")
       try {
         const result = write(database)
         database.exec("commit")
@@ -94,6 +88,19 @@ export class SqliteKeeper implements Keeper {
         throw thrown
       }
     })
+  }
+
+  #open(): DatabaseSync {
+    if (this.#database !== undefined) return this.#database
+    const database = new DatabaseSync(this.name)
+    try {
+      database.exec(`pragma busy_timeout = ${BUSY_MS}; pragma journal_mode = wal; pragma synchronous = full`)
+    } catch (thrown) {
+      database.close()
+      throw thrown
+    }
+    this.#database = database
+    return database
   }
 }
 
