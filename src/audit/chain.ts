@@ -92,16 +92,19 @@ export class AuditChain {
     }).then((said) => this.append([said]))
   }
 
-  /** Puts a copy of another record in the place of none. @returns false where there is one already */
+  /** Goes on as a copy of another record, or as what such a copy lacks. @returns false where there is a record of its own, or of another place */
   async copyOf(other: AuditChain): Promise<boolean> {
     const from = await other.head()
     if (from === undefined) return true
+    if (from.place !== this.#place.place) return false
     const entries = await other.#entries(from, 0)
-    const there = await this.head()
-    if (there !== undefined && (there.lineage !== from.lineage || there.serial > 0)) return there.seal === from.seal
     const first = sealed(this.#key, { ...this.#first(), lineage: from.lineage })
-    if (there === undefined) await this.#asked(() => this.#keeper.make(first))
-    return this.#asked(() => this.#keeper.append(undefined, there ?? first, from, entries))
+    const there = (await this.head()) ?? first
+    if (there === first) await this.#asked(() => this.#keeper.make(first))
+    if (there.seal === from.seal) return true
+    const isCopy = there.lineage === from.lineage && (entries[there.serial - 1]?.link ?? "") === there.link
+    if (!isCopy || there.serial > from.serial) return false
+    return this.#asked(() => this.#keeper.append(undefined, there, from, entries.slice(there.serial)))
   }
 
   async close(): Promise<void> {
@@ -140,14 +143,15 @@ export class AuditChain {
   }
 
   async #opened(): Promise<Head | undefined> {
-    const head = await this.#asked(() => this.#keeper.head())
     const { witness } = this.#place
-    if (head === undefined) witness.refuseOlder(undefined)
+    const seen = witness.look()
+    const head = await this.#asked(() => this.#keeper.head())
+    if (head === undefined) witness.refuseOlder(undefined, seen)
     if (head === undefined) return undefined
     proveHead(this.#key, this.#place, head)
-    witness.refuseOlder({ head, entries: [] })
-    const seen = witness.last?.serial ?? 0
-    if (seen > 0) witness.refuseOlder({ head, entries: await this.#anchored(head, seen) })
+    witness.refuseOlder({ head, entries: [] }, seen)
+    if (seen !== undefined && seen.serial > 0)
+      witness.refuseOlder({ head, entries: await this.#anchored(head, seen.serial) }, seen)
     this.#head = head
     return head
   }

@@ -95,6 +95,7 @@ export class Trail {
   /** Gives required sinks what they lack. @throws FettleError `AUDIT_SINK` */
   async ready(): Promise<void> {
     const required = this.#sinks.filter((sink) => sink.required)
+    await prepared(required)
     const [first] = await deliver(this.#chain, required, this.#account.home.record.place)
     if (first === undefined) return
     throw new FettleError("AUDIT_SINK", `the sink ${first.sink.id} is required, and ${wordsOf(first)}`)
@@ -103,6 +104,7 @@ export class Trail {
   /** Writes the end, and gives all sinks what they lack: one that does not take it costs a warning. */
   async end(fact: Extract<Fact, { type: "run.ended" }>): Promise<void> {
     try {
+      await prepared(this.#sinks)
       await this.note(this.#secrets(), fact)
       await this.send()
     } finally {
@@ -124,6 +126,7 @@ export class Trail {
 
   async #delivered(): Promise<readonly Undelivered[]> {
     try {
+      await prepared(this.#sinks)
       return await deliver(this.#chain, this.#sinks, this.#account.home.record.place)
     } catch (thrown) {
       this.#account.warn(`the audit could not be sent: ${asFettleError(thrown, "INTERNAL").fact}`)
@@ -136,6 +139,11 @@ export class Trail {
     this.#waiting = []
     return { type: "secrets.opened", names }
   }
+}
+
+/** What one cannot open, it says when it is sent to. */
+async function prepared(sinks: readonly Sink[]): Promise<void> {
+  await Promise.allSettled(sinks.map((sink) => sink.prepare?.()))
 }
 
 function wordsOf({ because, lacks }: Undelivered): string {

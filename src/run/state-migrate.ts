@@ -39,7 +39,7 @@ export async function migrateState(
       )
     await fill(to, whole, key, holder)
     await refuseDifferent(to, whole)
-    await takeRecord(accounting, to, key)
+    await takeRecord(accounting, from, to, key)
     await source.store.leave(to.name)
     return { rows: whole.rows.length, open: whole.lines.filter((line) => line.open).length, runs: whole.runs.length }
   } finally {
@@ -47,16 +47,16 @@ export async function migrateState(
   }
 }
 
-/** The record goes along as it is: what it says of this move is its last entry here, and stands there too. */
-async function takeRecord(accounting: Accounting, to: StateHome, key: DataKey): Promise<void> {
+/** The record goes along as it is, and this move is its last entry here; where there is another one already, that says where the older is. */
+async function takeRecord(accounting: Accounting, from: StateHome, to: StateHome, key: DataKey): Promise<void> {
   const trail = trailOf(accounting, key)
   const copy = new AuditChain(to.record, key)
   try {
     await trail.note({ type: "by.hand", what: `state migrate to ${to.name}` })
     if (await copy.copyOf(trail.chain)) return
-    throw new FettleError("STATE_IMPORT", `${to.name} has an audit of its own`, {
-      next: "move to another place; what is there belongs to somebody",
-    })
+    const { serial = 0, link = "" } = (await trail.chain.head()) ?? {}
+    const what = `state migrate from ${from.name}, whose audit stays there: its ${serial} entries end with ${link}`
+    await copy.append([trail.said({ type: "by.hand", what })])
   } finally {
     await Promise.all([trail.close(), copy.close()])
   }

@@ -59,7 +59,7 @@ export class SqliteKeeper implements Keeper {
   }
 
   async drop(): Promise<void> {
-    this.#writing((database) => database.exec("delete from entry; delete from head"))
+    if (isThere(this.name)) this.#writing((database) => database.exec("delete from entry; delete from head"))
   }
 
   async close(): Promise<void> {

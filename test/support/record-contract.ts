@@ -160,7 +160,9 @@ function forgedCases(worldOf: () => RecordWorld, chainAt: ChainAt, whats: Whats)
         code: expect.stringMatching(/^(AUDIT_ALTERED|AUDIT_ROLLED_BACK|STATE_KEY_WRONG|STATE_ALTERED|STATE_CORRUPT)$/),
         fact: expect.stringMatching(ENTRY),
       })
-      await expect(chainAt("forged", folder).since(0), `${time}: ${what}`).rejects.toThrowError(refused)
+      const chain = new AuditChain(world.homeOf("forged", { folder }).record, KEY)
+      await expect(chain.since(0), `${time}: ${what}`).rejects.toThrowError(refused)
+      await chain.close()
     }
     await world.put("forged", kept)
     expect(await whats(chainAt("forged", folder))).toEqual(
@@ -251,7 +253,7 @@ function keyCases(worldOf: () => RecordWorld, chainAt: ChainAt, whats: Whats): v
     await expect(chainAt("theirs").since(0)).rejects.toThrowError(/its head is the one of mine\/audit/)
   })
 
-  test("a record goes to another place as it is, once", async () => {
+  test("a record goes elsewhere as it is, again where that was cut off, and not over another one", async () => {
     const from = chainAt("from")
     await from.append([said("a"), said("b")])
     const { record } = worldOf().homeOf("from", { folder: testFolder() })
@@ -259,6 +261,8 @@ function keyCases(worldOf: () => RecordWorld, chainAt: ChainAt, whats: Whats): v
     const to = new AuditChain(here, KEY)
     onTestFinished(() => to.close())
     expect([await to.copyOf(from), await to.copyOf(from)]).toEqual([true, true])
+    await from.append([said("since then")])
+    expect(await to.copyOf(from)).toBe(true)
     expect(await to.since(0)).toEqual(await from.since(0))
     await to.append([said("c")])
     expect(await to.copyOf(from)).toBe(false)

@@ -8,6 +8,8 @@ export interface Sink {
   readonly required: boolean
   /** Most entries that it takes at once. */
   readonly batch: number
+  /** Opens what it needs: that is recorded, too, so it comes before what is sent. @throws where it cannot */
+  prepare?(): Promise<unknown>
   /** Gives entries over, in order; it returns once the sink has them. @throws an error that says why it has not, without a secret */
   send(records: readonly Recorded[], place: string, signal: AbortSignal): Promise<void>
 }

@@ -97,5 +97,6 @@ async function local(
   const input = records.map((each) => `${lineOf(each, place)}\n`).join("")
   const words = ["--socket", path, "--socket-errors=on", "--size", LINE_MAX, "--rfc5424=notq", "--tag", "fettle"]
   const command = ["logger", ...words, "--priority", `${facility}.notice`]
-  await runCommand(command, { input, base, timeoutMs: SENT_MS })
+  const { exitCode, stderr } = await runCommand(command, { input, base, timeoutMs: SENT_MS, check: false })
+  if (exitCode !== 0) throw new Error(Buffer.from(stderr).toString().trim() || `logger ended with ${exitCode}`)
 }

@@ -26,6 +26,7 @@ export function webhookSink(id: string, required: boolean, login: () => Promise<
     id,
     required,
     batch: 200,
+    prepare: login,
     send: async (records, place, signal) => {
       const body = `{"fettle":"audit/1","entries":[${records.map((each) => lineOf(each, place)).join(",")}]}`
       const { url, key } = await login()

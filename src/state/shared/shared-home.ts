@@ -11,7 +11,7 @@ import type { Head, Kept, Ledger } from "./ledger.ts"
 import { Remembered } from "./remembered.ts"
 import { retrying } from "./retry.ts"
 import { operationIn, SharedStore } from "./shared-store.ts"
-import { Witness } from "./witness.ts"
+import { type Seen, Witness } from "./witness.ts"
 
 /** The version of what stands in heads and entries. */
 const FORMAT = 1
@@ -73,12 +73,13 @@ export class SharedHome implements StateHome {
 
   read<T>(read: Parameters<StateHome["read"]>[0] & ((store: never) => Promise<T>)): Promise<T | undefined> {
     return this.#with(async (ledger) => {
+      const seen = this.#witness.look()
       const kept = await this.#asked(() => ledger.read())
       if (kept === undefined) {
-        this.#witness.refuseOlder(undefined)
+        this.#witness.refuseOlder(undefined, seen)
         return undefined
       }
-      const { remembered } = this.#checked(kept)
+      const { remembered } = this.#checked(kept, seen)
       const reader = {
         load: async () => remembered.snapshot(kept.head.keyId),
         runs: async () => remembered.runs(),
@@ -117,9 +118,10 @@ export class SharedHome implements StateHome {
   }
 
   async #opened(ledger: Ledger, fence: number, ended: () => void): Promise<Held> {
+    const seen = this.#witness.look()
     const kept = await this.#asked(() => ledger.read())
     if (kept === undefined) throw new FettleError("STATE_WRITE", `${this.name} was removed while it was opened`)
-    const { remembered, key } = this.#checked(kept)
+    const { remembered, key } = this.#checked(kept, seen)
     const store = new SharedStore({ ledger, key, ...kept, remembered, fence, leaseMs: this.#parts.leaseMs })
     await store.foldWhereLong(kept.entries)
     this.#witness.remember(store)
@@ -132,8 +134,9 @@ export class SharedHome implements StateHome {
   }
 
   async #makeWhereNone(ledger: Ledger): Promise<void> {
+    const seen = this.#witness.look()
     if ((await this.#asked(() => ledger.head())) !== undefined) return
-    this.#witness.refuseOlder(undefined)
+    this.#witness.refuseOlder(undefined, seen)
     const key = this.#givenKey()
     const empty = { base: 1, baseLink: "", serial: 0, link: "" }
     const { place } = this.#parts
@@ -142,13 +145,13 @@ export class SharedHome implements StateHome {
   }
 
   /** What is kept, once all of it is proven. */
-  #checked(kept: Kept): { remembered: Remembered; key: DataKey } {
+  #checked(kept: Kept, seen: Seen | undefined): { remembered: Remembered; key: DataKey } {
     const { head } = kept
     if (!(head.format <= FORMAT))
       throw new FettleError("STATE_NEWER", `${this.name} has format ${head.format}; this Fettle knows ${FORMAT}`)
     const key = this.#keyOf(head)
     refuseAltered(key, this.#parts.place, kept, this.name)
-    this.#witness.refuseOlder(kept)
+    this.#witness.refuseOlder(kept, seen)
     if (head.movedTo !== undefined) throw new FettleError("STATE_MOVED", `${this.name} was moved to ${head.movedTo}`)
     return { remembered: rememberedIn(kept), key }
   }

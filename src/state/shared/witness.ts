@@ -8,7 +8,8 @@ import { droppedLinks } from "./shared-store.ts"
 
 type RolledBack = "STATE_ROLLED_BACK" | "AUDIT_ROLLED_BACK"
 
-interface Seen {
+/** What was seen last. */
+export interface Seen {
   readonly store: string
   readonly lineage: string
   readonly serial: number
@@ -33,19 +34,17 @@ export class Witness {
     this.#code = code
   }
 
-  /** Where what it saw stands. */
-  get file(): string {
-    return this.#file
-  }
-
-  /** The last entry that this machine saw; undefined where it never saw any. @throws FettleError as `refuseOlder` */
-  get last(): { readonly serial: number; readonly link: string } | undefined {
+  /**
+   * What this machine saw last; undefined where it never saw anything. Looked at before the store is: another process of this machine may
+   * write and remember in between.
+   * @throws FettleError as `refuseOlder`
+   */
+  look(): Seen | undefined {
     return this.#read()
   }
 
-  /** @throws FettleError `STATE_ROLLED_BACK` */
-  refuseOlder(kept: Kept | undefined): void {
-    const seen = this.#read()
+  /** @param seen as `look` gave it before the store was read. @throws FettleError `STATE_ROLLED_BACK` */
+  refuseOlder(kept: Kept | undefined, seen: Seen | undefined): void {
     if (seen === undefined) return
     const fact = older(seen, kept)
     if (fact === undefined) return
