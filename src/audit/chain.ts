@@ -4,14 +4,11 @@ import type { RecordPlace } from "../state/home.ts"
 import { linkOf, sealed } from "../state/shared/chain.ts"
 import type { Entry, Head, Keeper, Kept } from "../state/shared/ledger.ts"
 import { retrying, unreachable } from "../state/shared/retry.ts"
-import type { Recorded } from "./fact.ts"
+import type { Recorded, Said } from "./fact.ts"
 import { altered, FORMAT, hashOfEntries, proveEntries, proveHead } from "./proof.ts"
 
 /** How often a write gives way to others before it is an error; each time somebody else has written. */
 const TRIES_MAX = 200
-
-/** What an entry says, without its place in the chain. */
-export type Said = Omit<Recorded, "serial" | "link">
 
 /** A write: what it puts behind a head, and the key that proves it. */
 interface Step {

@@ -65,6 +65,9 @@ export type Recorded = {
   readonly fact: Fact
 } & Actor
 
+/** What an entry says, without its place in the chain. */
+export type Said = Omit<Recorded, "serial" | "link">
+
 /** Longest text of an entry: what comes from outside may be anything. */
 const TEXT_MAX = 2_000
 /** Most items of a list in one entry. */

@@ -4,7 +4,7 @@ import type { DataKey } from "../secrets/key.ts"
 import type { RecordPlace } from "../state/home.ts"
 import { linkOf, sealOf } from "../state/shared/chain.ts"
 import type { Entry, Head } from "../state/shared/ledger.ts"
-import type { Said } from "./chain.ts"
+import type { Said } from "./fact.ts"
 
 /** The version of what stands in heads and entries. */
 export const FORMAT = 1

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto"
 import { type Bound, hashOf, type Plan } from "../events/plan.ts"
 import { isNotifyRule, type NodePolicy } from "../policies/node-policy.ts"
+import type { AuditSinks } from "../program/audit-sinks.ts"
 import type { Declaration } from "../program/declaration.ts"
 import type { EachProps } from "../program/each.ts"
 import { isPlain, Output } from "../program/output.ts"
@@ -15,18 +16,21 @@ import { isPresent, type Work } from "./work.ts"
  * @param notify whom the program tells how a run ended
  * @param sources hash of the files that the program was loaded from
  * @param targets what stands behind each connection that was opened
+ * @param audit whom its audit is sent to
  */
 export function bind(
   planned: Planned,
   notify: readonly NodePolicy[],
   sources: string,
   targets: ReadonlyMap<string, string>,
+  audit?: AuditSinks,
 ): Plan {
   const { scope, snapshot, works, leaving, plan } = planned
   const all = [...works.values(), ...leaving]
   const groups = [...scope.groups.values()].map((group) => [group.path, group.finally])
+  const told = [notify.map(policySaid), ...(audit === undefined ? [] : [asWritten(audit)])]
   const bound: Bound = {
-    program: hashOf([[...scope.declarations.values()].map(saidOf), groups, notify.map(policySaid)]),
+    program: hashOf([[...scope.declarations.values()].map(saidOf), groups, ...told]),
     state: hashOf([snapshot.serial, snapshot.rows.length]),
     world: hashOf(all.map(foundOf)),
     wanted: hashOf(all.map(wantedOf)),

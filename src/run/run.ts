@@ -12,7 +12,8 @@ import { prefixOfVersions, standingVersions, stands, versionIn, withoutRefused }
 import type { Address } from "../program/address.ts"
 import { declare } from "../program/program.ts"
 import { releaseMemories } from "../release/memory.ts"
-import type { Held, OnWait } from "../state/home.ts"
+import type { Held } from "../state/home.ts"
+import type { OnWait } from "../state/lock.ts"
 import type { Store } from "../state/store.ts"
 import { EXIT, type RunContext, type RunResult, type RunSetup } from "./context.ts"
 import { homeOf } from "./home.ts"
@@ -161,7 +162,8 @@ async function carryOut(
 }
 
 function bound({ setup }: RunContext, planned: Planned, sessions: Sessions): Plan {
-  return bind(planned, setup.program.options.notify ?? [], setup.sources?.() ?? "", sessions.identities)
+  const { notify = [], audit } = setup.program.options
+  return bind(planned, notify, setup.sources?.() ?? "", sessions.identities, audit)
 }
 
 /** Makes and writes down random secrets before anything uses them; what was compared with a placeholder is compared anew. */

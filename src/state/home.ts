@@ -1,4 +1,4 @@
-import type { Holder } from "./lock.ts"
+import type { Holder, OnWait } from "./lock.ts"
 import type { Keeper } from "./shared/ledger.ts"
 import type { Witness } from "./shared/witness.ts"
 import type { Store, Whole } from "./store.ts"
@@ -46,9 +46,6 @@ export interface RecordPlace {
   /** How long a store that does not answer is asked again, in milliseconds. */
   readonly patienceMs: number
 }
-
-/** Hears whose lock is waited for, and how long that may take. */
-export type OnWait = (holder: Holder, mostMs: number) => void
 
 /** State whose lock is held. */
 export interface Held {

@@ -16,6 +16,9 @@ export interface Holder {
   readonly isFromHere?: boolean
 }
 
+/** Hears whose lock is waited for, and how long that may take. */
+export type OnWait = (holder: Holder, mostMs: number) => void
+
 export interface Lock {
   /** Who had it and ended without letting it go. */
   readonly overtook: Holder | undefined

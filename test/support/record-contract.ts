@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test, vi } from "vitest"
-import { AuditChain, type Said } from "../../src/audit/chain.ts"
+import { AuditChain } from "../../src/audit/chain.ts"
+import type { Said } from "../../src/audit/fact.ts"
 import { oddities } from "../../src/run/audit.ts"
 import { DataKey } from "../../src/secrets/key.ts"
 import type { StateHome } from "../../src/state/home.ts"
