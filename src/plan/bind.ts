@@ -30,7 +30,7 @@ export function bind(
   const groups = [...scope.groups.values()].map((group) => [group.path, group.finally])
   const told = [notify.map(policySaid), ...(audit === undefined ? [] : [asWritten(audit)])]
   const bound: Bound = {
-    program: hashOf([[...scope.declarations.values()].map(saidOf), groups, ...told]),
+    program: hashOf([[...scope.declarations.values()].map((each) => saidOf(each, scope)), groups, ...told]),
     state: hashOf([snapshot.serial, snapshot.rows.length]),
     world: hashOf(all.map(foundOf)),
     wanted: hashOf(all.map(wantedOf)),
@@ -41,12 +41,13 @@ export function bind(
 }
 
 /** Everything that one declaration says: its props as written, its options, what stands around it. */
-function saidOf(declaration: Declaration): unknown {
+function saidOf(declaration: Declaration, { logins }: Planned["scope"]): unknown {
   const { address, type, kind, needs, connection, renamedFrom, options } = declaration
   const { on: _on, after: _after, policies = [], ...rest } = options
+  const target = connection === undefined ? undefined : (logins.get(connection) ?? connection).target
   const props = type === "each" ? eachSaid(declaration.props as EachProps) : asWritten(declaration.props)
   return [
-    [address, type, kind, needs, connection?.name, connection?.target, renamedFrom, declaration.finally],
+    [address, type, kind, needs, connection?.name, target, renamedFrom, declaration.finally],
     [asWritten(rest), policies.map(policySaid)],
     props,
   ]

@@ -11,7 +11,7 @@ import { copyOf, isPlain } from "./output.ts"
 import { here, type LazyPlace, placeOfThrow } from "./place.ts"
 import { freeze } from "./props.ts"
 import type { ReleaseMemories } from "./release-memory.ts"
-import { inScope, isBuilding, newScope, type Scope } from "./scope.ts"
+import { inScope, isBuilding, newScope, type Phase, type Scope } from "./scope.ts"
 import { refuseAsync } from "./sync.ts"
 
 /** Parameters of a program: plain values with defaults. */
@@ -225,9 +225,10 @@ function asTypeOf(
 /**
  * Calls the program's function and gives what it declared. No I/O, no clock.
  * @param releases what state says of its releases; without it each begins anew
+ * @param phase which login of a target is meant; without it the one that looks
  * @throws FettleError `PROGRAM_ASYNC`, `PROGRAM_THREW` and those of declarations */
-export function declare(program: Program, params: Params, releases?: ReleaseMemories): Scope {
-  const scope = newScope(releases)
+export function declare(program: Program, params: Params, releases?: ReleaseMemories, phase?: Phase): Scope {
+  const scope = newScope(releases, phase)
   for (const each of program.options.providers ?? []) scope.providers.set(each.kind, each)
   let result: unknown
   try {

@@ -8,6 +8,7 @@ import type { Plan } from "../events/plan.ts"
 import { type Engine, READ_TIMEOUT_MS } from "../plan/engine.ts"
 import { rememberedDriver } from "../plan/remembered.ts"
 import { DEFAULT_STAGE, type Params, type Program, paramsFor } from "../program/program.ts"
+import type { Phase } from "../program/scope.ts"
 import type { AnyProvider } from "../provider.ts"
 import { releaseRunner } from "../release/runner.ts"
 import { type Register, type SecretAccess, SecretBox } from "../secrets/box.ts"
@@ -93,6 +94,8 @@ export class RunContext {
   readonly startedAt = Date.now()
   /** What state said when it was last read; the run replaces it as it learns more. */
   snapshot: Snapshot
+  /** Which login of a target is used: a run that changes something says so. */
+  phase: Phase = "plan"
   /** Hears the name of each secret before it is opened. */
   hears: ((name: string) => Promise<void>) | undefined
 

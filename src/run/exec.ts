@@ -107,7 +107,12 @@ async function execOne(
 
 /** The hosts of a program. @throws FettleError those of declaring it */
 export function hostsOf(setup: Pick<RunSetup, "program" | "stage" | "params">): readonly ExecTarget[] {
-  const scope = declare(setup.program, paramsFor(setup.program, setup.stage ?? DEFAULT_STAGE, setup.params))
+  const scope = declare(
+    setup.program,
+    paramsFor(setup.program, setup.stage ?? DEFAULT_STAGE, setup.params),
+    undefined,
+    "apply",
+  )
   return [...scope.connections.values()]
     .filter(({ connection }) => connection.type === "host")
     .map(({ connection }) => ({ name: connection.name, labels: connection.labels ?? [], connection }))

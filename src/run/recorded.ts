@@ -35,6 +35,7 @@ export async function recorded(
   work: (acceptIn: (sessions: Sessions) => Accept) => Promise<Ended>,
 ): Promise<Ended> {
   const { setup } = context
+  context.phase = "apply"
   const trail = new Trail(accountIn(context, await homeOf(setup)))
   context.hears = (name) => trail.secretOpened(name)
   const acceptIn = (sessions: Sessions): Accept => accepting(context, trail, consent, sessions)

@@ -287,7 +287,7 @@ async function removeOldVersions(
 
 /** What is recorded of versions that no release needs any more. */
 function leftOver({ setup, params, snapshot }: RunContext): readonly string[] {
-  const scope = withoutRefused(declare(setup.program, params, releaseMemories(snapshot)))
+  const scope = withoutRefused(declare(setup.program, params, releaseMemories(snapshot), "apply"))
   const standing = standingVersions(scope)
   return snapshot.rows
     .filter(({ address, deposed }) => deposed === "" && !scope.declarations.has(address as Address))
