@@ -10,10 +10,11 @@ export interface Actor {
   readonly ci?: Readonly<Record<string, string>> | undefined
 }
 
-/** Who said yes to a plan by a signature, and when. */
+/** Who said yes to a plan, when, and how that is proven. */
 export interface Approved {
   readonly name: string
   readonly at: string
+  readonly by: "signature" | "link"
 }
 
 /** What is recorded. Plain data; names of secrets and never their values. */

@@ -18,7 +18,9 @@ export function factText(fact: Fact, command: string): string {
       return [
         `plan ${fact.plan.slice(0, SHORT)} accepted (${fact.consent}): ${counted(fact.changes)}`,
         ...(fact.madeBy === undefined ? [] : [`made by ${fact.madeBy}`]),
-        ...(fact.approvals ?? []).map(({ name, at }) => `approved by ${name} at ${at}`),
+        ...(fact.approvals ?? []).map(
+          ({ name, at, by }) => `approved by ${name} at ${at}${by === "link" ? " by a link" : ""}`,
+        ),
       ].join("; ")
     case "targets.seen":
       return Object.entries(fact.targets)

@@ -67,6 +67,10 @@ export interface Options {
   readonly against?: string
   readonly send?: boolean
   readonly anew?: boolean
+  readonly serve?: string | boolean
+  readonly for?: string
+  readonly url?: string
+  readonly linkTo?: string
 }
 
 /** One command as it was typed. */

@@ -73,7 +73,15 @@ export const everyDay: readonly Entry[] = [
   {
     usage: "approve <plan.json>",
     about: "show a saved plan whole and say yes to it with your SSH key",
-    options: [YES, ["--key <file>", "the SSH key to sign with (default: the first of ~/.ssh)"]],
+    options: [
+      YES,
+      ["--key <file>", "the SSH key to sign with (default: the first of ~/.ssh)"],
+      ["--serve [address]", "ask by a link to a page, at this address and port (default 127.0.0.1:0)"],
+      ["--for <name>", "with --serve: whose link it is; sealed by the data key, where the stage takes that"],
+      ["--expires <duration>", "with --serve: how long the link works (default 15m)"],
+      ["--url <https://…>", "with --serve: what stands before it and speaks TLS"],
+      ["--link-to <file>", "with --serve: write the link into a file and do not print it"],
+    ],
     load: async () => (await import("./commands/approve.ts")).approve,
   },
   {

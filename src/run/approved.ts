@@ -5,6 +5,7 @@ import type { Approved } from "../audit/fact.ts"
 import { causeText, FettleError } from "../errors.ts"
 import { type Approval, approvalText, isPending, type Plan, type SavedPlan } from "../events/plan.ts"
 import type { ApprovalRule } from "../program/approvals.ts"
+import { type DataKey, findKey } from "../secrets/key.ts"
 import type { RunSetup } from "./context.ts"
 
 /** What an approval is signed for: a signature for another purpose is none. */
@@ -19,7 +20,7 @@ const SKEW_MS = 60_000
  * @throws FettleError `APPROVAL_MISSING`
  */
 export async function refuseUnapproved(
-  { program, tools }: Pick<RunSetup, "program" | "tools">,
+  { program, tools, key }: Pick<RunSetup, "program" | "tools" | "key">,
   now: Plan,
   saved: Plan | undefined,
 ): Promise<readonly Approved[]> {
@@ -35,7 +36,11 @@ export async function refuseUnapproved(
   const folder = mkdtempSync(join(tmpdir(), "fettle-approvals-"))
   try {
     const found = await Promise.all(
-      saved.approvals.map((approval, at) => signerOf(saved, approval, signers, join(folder, String(at)), tools)),
+      saved.approvals.map((approval, at) =>
+        "seal" in approval
+          ? linkedBy(saved, approval, rule, signers, findKey(key))
+          : signerOf(saved, approval, signers, join(folder, String(at)), tools),
+      ),
     )
     return enough(saved, rule, found)
   } finally {
@@ -49,16 +54,46 @@ function isSaved(plan: Plan): plan is SavedPlan {
 
 type Found = Approved | { readonly why: string }
 
+/** What seals an approval by a link: the plan, the time, and whose link it was. */
+export function linkSeal(key: DataKey, plan: SavedPlan, atMs: number, name: string): string {
+  return key.authenticate("approval by a link", approvalText(plan, atMs), name)
+}
+
+/** Whose link it was, if the rule takes links, and that person may. */
+function linkedBy(
+  plan: SavedPlan,
+  { atMs, name, seal }: Extract<Approval, { seal: string }>,
+  { byLink = false, from }: ApprovalRule,
+  signers: string,
+  key: DataKey | undefined,
+): Found {
+  if (!byLink) return { why: "one is by a link, and only signatures count here" }
+  if (!isOfItsTime(plan, atMs)) return { why: "one is not of the time of this plan" }
+  if (key === undefined || linkSeal(key, plan, atMs, name) !== seal) return { why: "one is by a link for another plan" }
+  if (!namesIn(readFileSync(signers, "utf8")).has(name))
+    return { why: `one is by a link for ${name}, who is not in ${from}` }
+  return { name, at: new Date(atMs).toISOString(), by: "link" }
+}
+
+/** The names of a file of signers: the first word of each line, where several stand with commas between them. */
+function namesIn(text: string): ReadonlySet<string> {
+  const lines = text.split("\n").filter((line) => line.trim() !== "" && !line.startsWith("#"))
+  return new Set(lines.flatMap((line) => (line.trim().split(/\s/)[0] as string).split(",")))
+}
+
+function isOfItsTime(plan: SavedPlan, atMs: number): boolean {
+  return atMs >= plan.saved.atMs - SKEW_MS && atMs <= Date.now() + SKEW_MS
+}
+
 /** Who signed, as the file of signers names them; or why it does not count. */
 async function signerOf(
   plan: SavedPlan,
-  { atMs, signature }: Approval,
+  { atMs, signature }: Extract<Approval, { signature: string }>,
   signers: string,
   file: string,
   { run, baseEnv }: RunSetup["tools"],
 ): Promise<Found> {
-  if (atMs < plan.saved.atMs - SKEW_MS || atMs > Date.now() + SKEW_MS)
-    return { why: "one is not of the time of this plan" }
+  if (!isOfItsTime(plan, atMs)) return { why: "one is not of the time of this plan" }
   writeFileSync(file, signature, { mode: 0o600 })
   const keygen = async (...words: readonly string[]): Promise<string | undefined> => {
     const command = ["ssh-keygen", "-Y", ...words, "-s", file] as const
@@ -68,7 +103,7 @@ async function signerOf(
   const names = (await keygen("find-principals", "-f", signers))?.trim().split("\n").filter(Boolean) ?? []
   for (const name of names)
     if ((await keygen("verify", "-f", signers, "-I", name, "-n", NAMESPACE)) !== undefined)
-      return { name, at: new Date(atMs).toISOString() }
+      return { name, at: new Date(atMs).toISOString(), by: "signature" }
   return { why: names.length === 0 ? "one is by a key that may not" : "one was given to another plan" }
 }
 
