@@ -382,6 +382,19 @@ export const catalogue = {
     means: "A shared store holds an older state than this machine has seen there, or another one, or none.",
     next: "find out who put it back; where that is meant, remove the file that is named",
   },
+  AUDIT_ALTERED: {
+    means: "The record of who did what is not as Fettle wrote it: somebody or something changed it.",
+    next: "look who may write there; fettle audit --against FILE compares it with the copy of a sink; fettle audit --anew keeps what is there as a file and begins a new one",
+  },
+  AUDIT_ROLLED_BACK: {
+    means:
+      "The record of who did what ends before an entry that this machine has seen there, or is another one, or gone.",
+    next: "find out who put it back; where that is meant, remove the file that is named",
+  },
+  AUDIT_SINK: {
+    means: "A sink of the record that the program requires did not take what it lacks. Nothing was changed.",
+    next: "mend the sink, then apply again: it gets what it lacks first",
+  },
   STATE_MOVED: {
     means: "State lives in another store by now; here it is only kept as it was when it was moved.",
     next: "give the other store with --store, FETTLE_STORE or `store` of the program",

@@ -23,8 +23,10 @@ const mayImport = {
   verify: [...engine, "program", "graph", "plan", "apply"],
   // One run from its lock to its last record; it resolves built-in kinds by a closed table.
   release: [...engine, "program", "graph", "plan", "apply", "verify"],
-  run: [...engine, "program", "graph", "plan", "apply", "verify", "release", ...kinds],
+  run: [...engine, "program", "graph", "plan", "apply", "verify", "release", "audit", ...kinds],
   testing: [...engine, "program", "graph", "plan", "apply", "verify", "run"],
+  // The record of who did what.
+  audit: [...ground, "program/audit-sinks.ts", "secrets", "policies", "state", "connect"],
   // What the phases use.
   secrets: ground,
   // Looks at hosts and Engines without a program.

@@ -61,6 +61,16 @@ export interface Options {
   readonly to?: string
   readonly withoutKey?: boolean
   readonly junit?: string
+  readonly since?: string
+  readonly run?: string
+  readonly by?: string
+  readonly against?: string
+  readonly send?: boolean
+  readonly anew?: boolean
+  readonly serve?: string | boolean
+  readonly for?: string
+  readonly url?: string
+  readonly linkTo?: string
 }
 
 /** One command as it was typed. */

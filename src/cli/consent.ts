@@ -1,6 +1,6 @@
 import { FettleError } from "../errors.ts"
 import { isPending, type Plan, type PlannedChange } from "../events/plan.ts"
-import type { Consent } from "../run/run.ts"
+import type { Consent } from "../run/recorded.ts"
 import { ask } from "./ask.ts"
 import type { Call } from "./call.ts"
 
@@ -20,14 +20,17 @@ export interface Asking {
 export function consentOf(call: Call, asking: Asking, stopping: AbortSignal): Consent {
   return async (plan) => {
     const open = plan.changes.filter((change) => isPending(change) && asking.meant?.(change) !== true)
-    if (call.options.yes === true || open.length === 0) return true
+    if (call.options.yes === true) return "--yes"
+    if (open.length === 0) return "the command itself"
     if (!call.around.canAsk || call.options.json === true) throw missing(plan, open.length, call)
     const { word } = asking
     const changes = `${open.length === 1 ? "this change" : `these ${open.length} changes`}`
-    if (word === undefined) return /^y(es)?$/i.test((await ask(`Apply ${changes}? [y/N] `, stopping)).trim())
-    return (
-      (await ask(`Everything above is deleted. Type the program's name (${word}) to go on: `, stopping)).trim() === word
-    )
+    const question =
+      word === undefined
+        ? `Apply ${changes}? [y/N] `
+        : `Everything above is deleted. Type the program's name (${word}) to go on: `
+    const answer = (await ask(question, stopping)).trim()
+    return (word === undefined ? /^y(es)?$/i.test(answer) : answer === word) && "typed at a terminal"
   }
 }
 

@@ -73,7 +73,15 @@ export const everyDay: readonly Entry[] = [
   {
     usage: "approve <plan.json>",
     about: "show a saved plan whole and say yes to it with your SSH key",
-    options: [YES, ["--key <file>", "the SSH key to sign with (default: the first of ~/.ssh)"]],
+    options: [
+      YES,
+      ["--key <file>", "the SSH key to sign with (default: the first of ~/.ssh)"],
+      ["--serve [address]", "ask by a link to a page, at this address and port (default 127.0.0.1:0)"],
+      ["--for <name>", "with --serve: whose link it is; sealed by the data key, where the stage takes that"],
+      ["--expires <duration>", "with --serve: how long the link works (default 15m)"],
+      ["--url <https://…>", "with --serve: what stands before it and speaks TLS"],
+      ["--link-to <file>", "with --serve: write the link into a file and do not print it"],
+    ],
     load: async () => (await import("./commands/approve.ts")).approve,
   },
   {
@@ -195,6 +203,20 @@ export const afterwards: readonly Entry[] = [
     about: "print what a run told; `last` is the last one",
     options: [["--follow", "go on until the run has ended, and exit as it does"]],
     load: async () => (await import("./commands/logs.ts")).logs,
+  },
+  {
+    usage: "audit",
+    about: "prove the record of who did what, and print it",
+    options: [
+      ["--since <when>", "from there on: a duration such as 7d, or a time as ISO 8601 has it"],
+      ["--run <id>", "of this run alone"],
+      ["--by <name>", "what this person did or approved"],
+      ["--against <file>", "compare it with the copy of a sink"],
+      ["--send", "give the sinks what they lack"],
+      ["--anew", "set it aside and begin another, where it is not as it was"],
+      YES,
+    ],
+    load: async () => (await import("./commands/audit.ts")).audit,
   },
   {
     usage: "stop",

@@ -65,7 +65,8 @@ async function listedTargets(files: readonly string[], call: Call): Promise<read
   return [...found.values()]
 }
 
-function hasProgram({ options, around }: Call): boolean {
+/** Whether there is a program in the folder, or as `--file` says. */
+export function hasProgram({ options, around }: Call): boolean {
   if (options.file !== undefined) return true
   try {
     findFile(undefined, around.cwd)

@@ -118,6 +118,12 @@ function parse(file: string): SavedPlan {
   throw new FettleError("PLAN_FORMAT", `${file} is not a saved plan`, { next: "fettle plan --out FILE writes one" })
 }
 
+function isApproval(given: Partial<Record<"atMs" | "signature" | "name" | "seal", unknown>> | null): boolean {
+  const { atMs, signature, name, seal } = given ?? {}
+  const isGiven = typeof signature === "string" || (typeof name === "string" && typeof seal === "string")
+  return Number.isSafeInteger(atMs) && isGiven
+}
+
 function hasShape(plan: SavedPlan): boolean {
   const texts = [plan.program, plan.stage].every((each) => typeof each === "string")
   return (
@@ -126,7 +132,7 @@ function hasShape(plan: SavedPlan): boolean {
     [plan.saved?.atMs, plan.saved?.expiresAtMs].every(Number.isSafeInteger) &&
     typeof plan.saved.by === "string" &&
     Array.isArray(plan.approvals) &&
-    plan.approvals.every((each) => Number.isSafeInteger(each?.atMs) && typeof each.signature === "string") &&
+    plan.approvals.every(isApproval) &&
     Array.isArray(plan.changes) &&
     typeof plan.options === "object" &&
     plan.options !== null &&

@@ -45,6 +45,7 @@ export function setupOf(call: Call, loaded: Loaded, { pause, ...parts }: Parts):
     who: around.who,
     host: around.host,
     pid: around.pid,
+    ci: around.ci,
     secrets: {
       env: (name) => around.env[name],
       run: async (command, hide) => (await tools.run(command, { env: tools.baseEnv, check: true, hide })).stdout,

@@ -1,9 +1,12 @@
 import { existsSync, readdirSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { asFettleError, FettleError } from "../errors.ts"
+import { sinksOf } from "../program/audit-sinks.ts"
 import { DEFAULT_STAGE } from "../program/program.ts"
 import { escapeText } from "../report/escape.ts"
+import type { Accounting } from "../run/account.ts"
 import { homeOf } from "../run/home.ts"
+import { localTools } from "../run/local.ts"
 import type { StatePlace } from "../run/state-edit.ts"
 import { fileHome } from "../state/file-home.ts"
 import type { StateHome } from "../state/home.ts"
@@ -16,6 +19,7 @@ export interface Found extends StatePlace {
   readonly program: string
   readonly stage: string
   readonly folder: string
+  readonly accounting: Accounting
   /** Undefined where the program cannot be loaded: state can be looked at and mended all the same. */
   readonly loaded: Loaded | undefined
 }
@@ -42,7 +46,8 @@ export async function findState(call: Call): Promise<Found> {
       secrets,
     })
     await refuseUnknown(loaded, stage, home)
-    return { home, holder, program: loaded.program.name, stage, folder, loaded }
+    const accounting = accountingOf(call, home, loaded)
+    return { home, holder, accounting, program: loaded.program.name, stage, folder, loaded }
   } catch (thrown) {
     const folder = stateFolderOf(call, programFolder(call))
     const program = onlyProgram(folder, stage)
@@ -57,7 +62,31 @@ export async function findState(call: Call): Promise<Found> {
     process.stderr.write(
       `! The program cannot be loaded (${why}); going on with the state of ${escapeText(program)}.\n`,
     )
-    return { home: fileHome(join(folder, `${program}.${stage}.db`)), holder, program, stage, folder, loaded: undefined }
+    const home = fileHome(join(folder, `${program}.${stage}.db`))
+    const accounting = accountingOf(call, home, undefined)
+    return { home, holder, accounting, program, stage, folder, loaded: undefined }
+  }
+}
+
+/** How it is recorded what a command does that is no run. Sinks are the program's: one that cannot be loaded names none. */
+export function accountingOf(call: Call, home: StateHome, loaded: Loaded | undefined): Accounting {
+  const { around, options, command } = call
+  const { who, host, pid, ci, key, env, cwd } = around
+  const folder = loaded?.folder ?? cwd
+  const tools = localTools(folder, env)
+  return {
+    home,
+    actor: { who, host, pid, command, ci },
+    keys: key,
+    sinks: sinksOf(loaded?.program.options.audit, options.stage ?? DEFAULT_STAGE),
+    secrets: {
+      env: (name) => env[name],
+      run: async (words, hide) =>
+        (await tools.run(words as [string, ...string[]], { env: tools.baseEnv, check: true, hide })).stdout,
+    },
+    folder,
+    base: tools.baseEnv,
+    warn: (text) => process.stderr.write(`! ${escapeText(text)}\n`),
   }
 }
 

@@ -9,6 +9,8 @@ export interface Surroundings {
   /** user@host, with the person that CI names. */
   readonly who: string
   readonly host: string
+  /** What CI says of itself; undefined elsewhere. */
+  readonly ci: Readonly<Record<string, string>> | undefined
   readonly pid: number
   readonly key: KeyPlaces
   readonly color: boolean
@@ -42,6 +44,7 @@ export function surroundings(): Surroundings {
     cwd: process.cwd(),
     who: whoStarts(env),
     host: hostname(),
+    ci: ciOf(env),
     pid: process.pid,
     key: keyPlaces(env, join(configuration(env), "fettle", "state.key")),
     color: hasColor(env, isTTY),
@@ -61,6 +64,32 @@ function hasColor(env: NodeJS.ProcessEnv, isTTY: boolean): boolean {
   if (env.NO_COLOR) return false
   if (env.FORCE_COLOR) return env.FORCE_COLOR !== "0" && env.FORCE_COLOR !== "false"
   return isTTY && env.TERM !== "dumb"
+}
+
+/** What GitHub and GitLab say of a job, under names of our own. None of it is proven. */
+const CI_CLAIMS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  github: {
+    actor: "GITHUB_ACTOR",
+    repository: "GITHUB_REPOSITORY",
+    commit: "GITHUB_SHA",
+    ref: "GITHUB_REF",
+    workflow: "GITHUB_WORKFLOW_REF",
+    run: "GITHUB_RUN_ID",
+  },
+  gitlab: {
+    actor: "GITLAB_USER_LOGIN",
+    repository: "CI_PROJECT_PATH",
+    commit: "CI_COMMIT_SHA",
+    ref: "CI_COMMIT_REF_NAME",
+    run: "CI_JOB_URL",
+  },
+}
+
+function ciOf(env: NodeJS.ProcessEnv): Readonly<Record<string, string>> | undefined {
+  const name = env.GITHUB_ACTIONS === "true" ? "github" : env.GITLAB_CI === "true" ? "gitlab" : undefined
+  if (name === undefined) return undefined
+  const claims = Object.entries(CI_CLAIMS[name] ?? {}).map(([key, variable]) => [key, env[variable]] as const)
+  return { name, ...Object.fromEntries(claims.filter((each): each is [string, string] => Boolean(each[1]))) }
 }
 
 function whoStarts(env: NodeJS.ProcessEnv): string {

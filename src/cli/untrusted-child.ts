@@ -18,6 +18,7 @@ const around: Surroundings = {
   cwd: process.cwd(),
   who: "nobody",
   host: "nowhere",
+  ci: undefined,
   pid: process.pid,
   key: { given: undefined, file: "/nowhere" },
   color: false,

@@ -85,11 +85,13 @@ export interface Saved {
   readonly by: string
 }
 
-/** One person's yes to a saved plan: an SSH signature of what `approvalText` gives. */
-export interface Approval {
-  readonly atMs: number
-  readonly signature: string
-}
+/**
+ * One person's yes to a saved plan: an SSH signature of what `approvalText` gives; or, by a link that was sent to that person, the seal of
+ * it and of the name, by the data key of whoever served the link.
+ */
+export type Approval =
+  | { readonly atMs: number; readonly signature: string }
+  | { readonly atMs: number; readonly name: string; readonly seal: string }
 
 /** A plan that was saved to be carried out later. */
 export interface SavedPlan extends Plan {

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto"
 import { type Bound, hashOf, type Plan } from "../events/plan.ts"
 import { isNotifyRule, type NodePolicy } from "../policies/node-policy.ts"
+import type { AuditSinks } from "../program/audit-sinks.ts"
 import type { Declaration } from "../program/declaration.ts"
 import type { EachProps } from "../program/each.ts"
 import { isPlain, Output } from "../program/output.ts"
@@ -15,18 +16,21 @@ import { isPresent, type Work } from "./work.ts"
  * @param notify whom the program tells how a run ended
  * @param sources hash of the files that the program was loaded from
  * @param targets what stands behind each connection that was opened
+ * @param audit whom its audit is sent to
  */
 export function bind(
   planned: Planned,
   notify: readonly NodePolicy[],
   sources: string,
   targets: ReadonlyMap<string, string>,
+  audit?: AuditSinks,
 ): Plan {
   const { scope, snapshot, works, leaving, plan } = planned
   const all = [...works.values(), ...leaving]
   const groups = [...scope.groups.values()].map((group) => [group.path, group.finally])
+  const told = [notify.map(policySaid), ...(audit === undefined ? [] : [asWritten(audit)])]
   const bound: Bound = {
-    program: hashOf([[...scope.declarations.values()].map(saidOf), groups, notify.map(policySaid)]),
+    program: hashOf([[...scope.declarations.values()].map((each) => saidOf(each, scope)), groups, ...told]),
     state: hashOf([snapshot.serial, snapshot.rows.length]),
     world: hashOf(all.map(foundOf)),
     wanted: hashOf(all.map(wantedOf)),
@@ -37,12 +41,13 @@ export function bind(
 }
 
 /** Everything that one declaration says: its props as written, its options, what stands around it. */
-function saidOf(declaration: Declaration): unknown {
+function saidOf(declaration: Declaration, { logins }: Planned["scope"]): unknown {
   const { address, type, kind, needs, connection, renamedFrom, options } = declaration
   const { on: _on, after: _after, policies = [], ...rest } = options
+  const target = connection === undefined ? undefined : (logins.get(connection) ?? connection).target
   const props = type === "each" ? eachSaid(declaration.props as EachProps) : asWritten(declaration.props)
   return [
-    [address, type, kind, needs, connection?.name, connection?.target, renamedFrom, declaration.finally],
+    [address, type, kind, needs, connection?.name, target, renamedFrom, declaration.finally],
     [asWritten(rest), policies.map(policySaid)],
     props,
   ]

@@ -14,9 +14,11 @@ export interface ApprovalRule {
   readonly count?: number
   /** Who made the plan may approve it, too. Default false. */
   readonly byAuthor?: boolean
+  /** A link that was sent to one of them counts, too: it is sealed by the data key, not signed by a key of theirs. Default false. */
+  readonly byLink?: boolean
 }
 
-const KEYS = ["from", "count", "byAuthor"] as const
+const KEYS = ["from", "count", "byAuthor", "byLink"] as const
 
 /** @throws FettleError `PROPS_INVALID` */
 export function checkApprovals(program: string, given: unknown, stages: readonly string[]): void {
@@ -31,12 +33,13 @@ export function checkApprovals(program: string, given: unknown, stages: readonly
 
 function faultOf(rule: unknown): string | undefined {
   if (!isPlain(rule)) return ` must be an object, not ${shown(rule)}`
-  const { from, count = 1, byAuthor = false } = rule as Partial<Record<(typeof KEYS)[number], unknown>>
+  const { from, count = 1, byAuthor = false, byLink = false } = rule as Partial<Record<(typeof KEYS)[number], unknown>>
   const unknown = Object.keys(rule).find((key) => !(KEYS as readonly string[]).includes(key))
   if (unknown !== undefined) return ` has no option ${unknown}${didYouMean(unknown, KEYS)}`
   if (typeof from !== "string" || from === "") return `: from must be a file, not ${shown(from)}`
   if (!Number.isInteger(count) || (count as number) < 1)
     return `: count must be a whole number from 1, not ${shown(count)}`
+  if (typeof byLink !== "boolean") return `: byLink must be true or false, not ${shown(byLink)}`
   return typeof byAuthor === "boolean" ? undefined : `: byAuthor must be true or false, not ${shown(byAuthor)}`
 }
 

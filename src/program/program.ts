@@ -6,11 +6,12 @@ import type { NotifyRule } from "../policies/notify.ts"
 import type { AnyProvider } from "../provider.ts"
 import { checkName } from "./address.ts"
 import { type ApprovalRule, checkApprovals } from "./approvals.ts"
+import { type AuditSinks, checkSinks } from "./audit-sinks.ts"
 import { copyOf, isPlain } from "./output.ts"
 import { here, type LazyPlace, placeOfThrow } from "./place.ts"
 import { freeze } from "./props.ts"
 import type { ReleaseMemories } from "./release-memory.ts"
-import { inScope, isBuilding, newScope, type Scope } from "./scope.ts"
+import { inScope, isBuilding, newScope, type Phase, type Scope } from "./scope.ts"
 import { refuseAsync } from "./sync.ts"
 
 /** Parameters of a program: plain values with defaults. */
@@ -30,6 +31,11 @@ export interface ProgramOptions<P extends Params> {
   readonly notify?: readonly NotifyRule[]
   /** Stages whose plans others must say yes to: `{ prod: { from: "approvers", count: 2 } }`. */
   readonly approvals?: Readonly<Record<string, ApprovalRule>>
+  /**
+   * Whom the record of who did what is sent to besides, for all stages or by stage: `[{ file: "/var/log/fettle.jsonl" }]`,
+   * `{ prod: [{ syslog: "tcp://logs.internal:601", required: true }] }`.
+   */
+  readonly audit?: AuditSinks
 }
 
 /** A program: calling it only builds a graph. */
@@ -76,20 +82,29 @@ export function program<const P extends Params>(
   const providers = Object.freeze([...(options.providers ?? [])])
   const notify = Object.freeze([...(options.notify ?? [])])
   const approvals = freeze(copyOf(options.approvals ?? {})) as Readonly<Record<string, ApprovalRule>>
+  const audit = options.audit === undefined ? {} : { audit: freeze(copyOf(options.audit)) as AuditSinks }
   const store = typeof options.store === "object" ? { store: Object.freeze({ ...options.store }) } : {}
   return Object.freeze({
     [PROGRAM]: true,
     name,
     params: Object.freeze({ ...params }),
     stages,
-    options: Object.freeze({ ...options, ...store, stages, providers, notify, approvals }) as ProgramOptions<Params>,
+    options: Object.freeze({
+      ...options,
+      ...store,
+      ...audit,
+      stages,
+      providers,
+      notify,
+      approvals,
+    }) as ProgramOptions<Params>,
     place,
     build,
   })
 }
 
 /** What `program(…)` takes besides its name, parameters and function. */
-const OPTIONS = ["stages", "providers", "notify", "approvals", "store"] as const
+const OPTIONS = ["stages", "providers", "notify", "approvals", "store", "audit"] as const
 
 /** Refuses what would be found out only on the stage, or in the failure, that it is about. */
 function checkProgram(name: string, params: Params, build: unknown, options: ProgramOptions<Params>): void {
@@ -111,8 +126,10 @@ function checkProgram(name: string, params: Params, build: unknown, options: Pro
     checkName(stage, "stage")
     checkStage(stage, given, params)
   }
-  const { notify = [], approvals = {}, store = "" } = options
-  checkApprovals(name, approvals, [DEFAULT_STAGE, ...Object.keys(options.stages ?? {})])
+  const { notify = [], approvals = {}, store = "", audit = [] } = options
+  const names = [DEFAULT_STAGE, ...Object.keys(options.stages ?? {})]
+  checkApprovals(name, approvals, names)
+  checkSinks(name, audit, names)
   const addresses = isPlain(store) ? Object.values(store) : [store]
   if (!addresses.every((each) => typeof each === "string"))
     throw new FettleError("PROPS_INVALID", `program ${name}: store must be an address, or an address for each stage`)
@@ -208,9 +225,10 @@ function asTypeOf(
 /**
  * Calls the program's function and gives what it declared. No I/O, no clock.
  * @param releases what state says of its releases; without it each begins anew
+ * @param phase which login of a target is meant; without it the one that looks
  * @throws FettleError `PROGRAM_ASYNC`, `PROGRAM_THREW` and those of declarations */
-export function declare(program: Program, params: Params, releases?: ReleaseMemories): Scope {
-  const scope = newScope(releases)
+export function declare(program: Program, params: Params, releases?: ReleaseMemories, phase?: Phase): Scope {
+  const scope = newScope(releases, phase)
   for (const each of program.options.providers ?? []) scope.providers.set(each.kind, each)
   let result: unknown
   try {

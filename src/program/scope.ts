@@ -22,11 +22,18 @@ export interface Scope {
   readonly needed: Address[]
   /** What state says of the releases of the program. */
   readonly releases: ReleaseMemories
+  /** Which login of a target is meant. */
+  readonly phase: Phase
+  /** Of a connection that is one of two logins: the one that changes things, by which both are named. */
+  readonly logins: Map<Connection, Connection>
 }
+
+/** Whether a program is only looked at, or carried out. */
+export type Phase = "plan" | "apply"
 
 let current: Scope | undefined
 
-export function newScope(releases: ReleaseMemories = new Map()): Scope {
+export function newScope(releases: ReleaseMemories = new Map(), phase: Phase = "plan"): Scope {
   return {
     declarations: new Map(),
     connections: new Map(),
@@ -38,6 +45,8 @@ export function newScope(releases: ReleaseMemories = new Map()): Scope {
     around: [],
     needed: [],
     releases,
+    phase,
+    logins: new Map(),
   }
 }
 

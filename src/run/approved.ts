@@ -1,9 +1,11 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
+import type { Approved } from "../audit/fact.ts"
 import { causeText, FettleError } from "../errors.ts"
 import { type Approval, approvalText, isPending, type Plan, type SavedPlan } from "../events/plan.ts"
 import type { ApprovalRule } from "../program/approvals.ts"
+import { type DataKey, findKey } from "../secrets/key.ts"
 import type { RunSetup } from "./context.ts"
 
 /** What an approval is signed for: a signature for another purpose is none. */
@@ -18,10 +20,10 @@ const SKEW_MS = 60_000
  * @throws FettleError `APPROVAL_MISSING`
  */
 export async function refuseUnapproved(
-  { program, tools }: Pick<RunSetup, "program" | "tools">,
+  { program, tools, key }: Pick<RunSetup, "program" | "tools" | "key">,
   now: Plan,
   saved: Plan | undefined,
-): Promise<readonly string[]> {
+): Promise<readonly Approved[]> {
   const rule = program.options.approvals?.[now.stage]
   if (rule === undefined || !now.changes.some(isPending)) return []
   if (saved === undefined || !isSaved(saved))
@@ -34,7 +36,11 @@ export async function refuseUnapproved(
   const folder = mkdtempSync(join(tmpdir(), "fettle-approvals-"))
   try {
     const found = await Promise.all(
-      saved.approvals.map((approval, at) => signerOf(saved, approval, signers, join(folder, String(at)), tools)),
+      saved.approvals.map((approval, at) =>
+        "seal" in approval
+          ? linkedBy(saved, approval, rule, signers, findKey(key))
+          : signerOf(saved, approval, signers, join(folder, String(at)), tools),
+      ),
     )
     return enough(saved, rule, found)
   } finally {
@@ -46,18 +52,48 @@ function isSaved(plan: Plan): plan is SavedPlan {
   return "approvals" in plan && "saved" in plan
 }
 
-type Found = { readonly name: string } | { readonly why: string }
+type Found = Approved | { readonly why: string }
+
+/** What seals an approval by a link: the plan, the time, and whose link it was. */
+export function linkSeal(key: DataKey, plan: SavedPlan, atMs: number, name: string): string {
+  return key.authenticate("approval by a link", approvalText(plan, atMs), name)
+}
+
+/** Whose link it was, if the rule takes links, and that person may. */
+function linkedBy(
+  plan: SavedPlan,
+  { atMs, name, seal }: Extract<Approval, { seal: string }>,
+  { byLink = false, from }: ApprovalRule,
+  signers: string,
+  key: DataKey | undefined,
+): Found {
+  if (!byLink) return { why: "one is by a link, and only signatures count here" }
+  if (!isOfItsTime(plan, atMs)) return { why: "one is not of the time of this plan" }
+  if (key === undefined || linkSeal(key, plan, atMs, name) !== seal) return { why: "one is by a link for another plan" }
+  if (!namesIn(readFileSync(signers, "utf8")).has(name))
+    return { why: `one is by a link for ${name}, who is not in ${from}` }
+  return { name, at: new Date(atMs).toISOString(), by: "link" }
+}
+
+/** The names of a file of signers: the first word of each line, where several stand with commas between them. */
+function namesIn(text: string): ReadonlySet<string> {
+  const lines = text.split("\n").filter((line) => line.trim() !== "" && !line.startsWith("#"))
+  return new Set(lines.flatMap((line) => (line.trim().split(/\s/)[0] as string).split(",")))
+}
+
+function isOfItsTime(plan: SavedPlan, atMs: number): boolean {
+  return atMs >= plan.saved.atMs - SKEW_MS && atMs <= Date.now() + SKEW_MS
+}
 
 /** Who signed, as the file of signers names them; or why it does not count. */
 async function signerOf(
   plan: SavedPlan,
-  { atMs, signature }: Approval,
+  { atMs, signature }: Extract<Approval, { signature: string }>,
   signers: string,
   file: string,
   { run, baseEnv }: RunSetup["tools"],
 ): Promise<Found> {
-  if (atMs < plan.saved.atMs - SKEW_MS || atMs > Date.now() + SKEW_MS)
-    return { why: "one is not of the time of this plan" }
+  if (!isOfItsTime(plan, atMs)) return { why: "one is not of the time of this plan" }
   writeFileSync(file, signature, { mode: 0o600 })
   const keygen = async (...words: readonly string[]): Promise<string | undefined> => {
     const command = ["ssh-keygen", "-Y", ...words, "-s", file] as const
@@ -66,7 +102,8 @@ async function signerOf(
   }
   const names = (await keygen("find-principals", "-f", signers))?.trim().split("\n").filter(Boolean) ?? []
   for (const name of names)
-    if ((await keygen("verify", "-f", signers, "-I", name, "-n", NAMESPACE)) !== undefined) return { name }
+    if ((await keygen("verify", "-f", signers, "-I", name, "-n", NAMESPACE)) !== undefined)
+      return { name, at: new Date(atMs).toISOString(), by: "signature" }
   return { why: names.length === 0 ? "one is by a key that may not" : "one was given to another plan" }
 }
 
@@ -74,10 +111,10 @@ function enough(
   plan: SavedPlan,
   { from, count = 1, byAuthor = false }: ApprovalRule,
   found: readonly Found[],
-): string[] {
+): readonly Approved[] {
   const names = [...new Set(found.flatMap((each) => ("name" in each ? [each.name] : [])))]
   const others = names.filter((name) => byAuthor || !isAuthor(name, plan.saved.by))
-  if (others.length >= count) return others
+  if (others.length >= count) return found.filter((each) => "name" in each && others.includes(each.name)) as Approved[]
   const because = [
     ...(names.length > others.length ? [`${plan.saved.by} made the plan and may not approve it`] : []),
     ...new Set(found.flatMap((each) => ("why" in each ? [each.why] : []))),

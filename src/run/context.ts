@@ -8,6 +8,7 @@ import type { Plan } from "../events/plan.ts"
 import { type Engine, READ_TIMEOUT_MS } from "../plan/engine.ts"
 import { rememberedDriver } from "../plan/remembered.ts"
 import { DEFAULT_STAGE, type Params, type Program, paramsFor } from "../program/program.ts"
+import type { Phase } from "../program/scope.ts"
 import type { AnyProvider } from "../provider.ts"
 import { releaseRunner } from "../release/runner.ts"
 import { type Register, type SecretAccess, SecretBox } from "../secrets/box.ts"
@@ -34,6 +35,8 @@ export interface RunSetup {
   readonly tools: LocalTools
   /** Where state lives in the place of `stateFolder`: postgres://…, s3://… or file:FOLDER. Default: as the program says. */
   readonly store?: string | undefined
+  /** What CI says of itself: recorded as its claim. */
+  readonly ci?: Readonly<Record<string, string>> | undefined
   /** Hears for what a run waits before it begins. */
   readonly tellWait?: ((text: string) => void) | undefined
   /** What the store of a run passes through before anything is written to it. */
@@ -91,6 +94,10 @@ export class RunContext {
   readonly startedAt = Date.now()
   /** What state said when it was last read; the run replaces it as it learns more. */
   snapshot: Snapshot
+  /** Which login of a target is used: a run that changes something says so. */
+  phase: Phase = "plan"
+  /** Hears the name of each secret before it is opened. */
+  hears: ((name: string) => Promise<void>) | undefined
 
   constructor(setup: RunSetup, snapshot: Snapshot, key: DataKey) {
     const redactor = createRedactor()
@@ -109,6 +116,7 @@ export class RunContext {
       random,
       register: (name, value, how) => hide(redactor, name, value, how),
       hide: redact,
+      hears: (name) => this.hears?.(name),
       locked: setup.remembers === true,
     })
     this.engine = { ...engineOf(setup, this.events, box, key, redact), redactStream: () => redactor.stream() }

@@ -9,6 +9,7 @@ import { DataKey } from "../secrets/key.ts"
 import { EMPTY } from "../state/store.ts"
 import { RunContext, type RunSetup } from "./context.ts"
 import { readState } from "./running.ts"
+import { visiting } from "./visit.ts"
 
 /** A host that a command can be run on. */
 export interface ExecTarget {
@@ -38,7 +39,8 @@ export interface ExecCommand {
 const PARALLEL = 100
 
 /**
- * Runs a command on many hosts, each by itself: a slow or dead one holds up nobody else. Nothing is planned, recorded or locked.
+ * Runs a command on many hosts, each by itself: a slow or dead one holds up nobody else. Nothing is planned or locked; on
+ * hosts of a program, that it was done is recorded in its audit.
  * @throws nothing about one host: that is its result
  */
 export async function execOnHosts(
@@ -50,7 +52,21 @@ export async function execOnHosts(
   const { snapshot, key } = command.remembered
     ? await readState(setup, false)
     : { snapshot: EMPTY, key: DataKey.passing() }
-  const { engine } = new RunContext(setup, snapshot, key)
+  const context = new RunContext(setup, snapshot, key)
+  const run = (): Promise<readonly ExecResult[]> => execAll(context, targets, command, onResult)
+  if (!command.remembered) return run()
+  return visiting(context, command.argv, targets, run, (results) => ({
+    reached: results.filter((each) => "exitCode" in each).length,
+    failed: results.filter((each) => !("exitCode" in each) || each.exitCode !== 0).length,
+  }))
+}
+
+async function execAll(
+  { engine, setup, snapshot }: RunContext,
+  targets: readonly ExecTarget[],
+  command: ExecCommand,
+  onResult: (result: ExecResult) => void,
+): Promise<readonly ExecResult[]> {
   const sessions = new Sessions(engine, snapshot.targets)
   const results: ExecResult[] = []
   const waiting = [...targets]
@@ -91,7 +107,12 @@ async function execOne(
 
 /** The hosts of a program. @throws FettleError those of declaring it */
 export function hostsOf(setup: Pick<RunSetup, "program" | "stage" | "params">): readonly ExecTarget[] {
-  const scope = declare(setup.program, paramsFor(setup.program, setup.stage ?? DEFAULT_STAGE, setup.params))
+  const scope = declare(
+    setup.program,
+    paramsFor(setup.program, setup.stage ?? DEFAULT_STAGE, setup.params),
+    undefined,
+    "apply",
+  )
   return [...scope.connections.values()]
     .filter(({ connection }) => connection.type === "host")
     .map(({ connection }) => ({ name: connection.name, labels: connection.labels ?? [], connection }))

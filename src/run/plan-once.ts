@@ -24,7 +24,7 @@ export function planOnce(
 ): Promise<Planned> {
   const { setup, stage, params, snapshot } = context
   const { backTo } = options
-  const scope = declare(setup.program, params, releaseMemories(snapshot, backTo))
+  const scope = declare(setup.program, params, releaseMemories(snapshot, backTo), context.phase)
   const request = { scope, program: setup.program.name, stage, params, snapshot, options, latecomers }
   return untilStopped(context, "cancelled while planning", (signal) =>
     makePlan(request, sessions, { ...engine, signal }),

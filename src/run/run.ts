@@ -12,13 +12,14 @@ import { prefixOfVersions, standingVersions, stands, versionIn, withoutRefused }
 import type { Address } from "../program/address.ts"
 import { declare } from "../program/program.ts"
 import { releaseMemories } from "../release/memory.ts"
-import type { Held, OnWait } from "../state/home.ts"
+import type { Held } from "../state/home.ts"
+import type { OnWait } from "../state/lock.ts"
 import type { Store } from "../state/store.ts"
-import { refuseUnapproved } from "./approved.ts"
 import { EXIT, type RunContext, type RunResult, type RunSetup } from "./context.ts"
 import { homeOf } from "./home.ts"
 import { firstPass, nextPass, type Pass } from "./passes.ts"
 import { planOnce } from "./plan-once.ts"
+import { type Accept, type Consent, recorded } from "./recorded.ts"
 import { redactingStore } from "./redacting-store.ts"
 import { refuseClockSetBack, refuseStale } from "./refuse-stale.ts"
 import {
@@ -72,9 +73,6 @@ export function planOutcome(plan: Plan, checks: boolean): Pick<RunResult, "outco
     : { outcome: "unchanged", exitCode: EXIT.done }
 }
 
-/** Asked before a plan with changes is carried out. */
-export type Consent = (plan: Plan) => Promise<boolean>
-
 /**
  * Plans a program, asks for consent, carries the plan out and records it. A saved plan is refused where anything moved.
  * With `verifyOnly` it only asks the checks.
@@ -98,7 +96,9 @@ export async function applyProgram(
   }
   try {
     const work = (context: RunContext): Promise<Ended> =>
-      carryOut(context, written(setup, held as Held), options, consent, saved)
+      recorded(context, { options, consent, overtook: held?.overtook }, (acceptIn) =>
+        carryOut(context, written(setup, held as Held), options, acceptIn, saved),
+      )
     return await running(setup, begin, work, true)
   } finally {
     await held?.release()
@@ -121,7 +121,7 @@ async function carryOut(
   context: RunContext,
   raw: Store,
   options: PlanOptions,
-  consent: Consent,
+  acceptIn: (sessions: Sessions) => Accept,
   saved: Plan | undefined,
 ): Promise<Ended> {
   const { engine, setup, events } = context
@@ -135,6 +135,7 @@ async function carryOut(
   })
   const sessions = new Sessions(engine, context.snapshot.targets, options.expectTargets)
   const journal = new Journal(store, run)
+  const accept = acceptIn(sessions)
   let outcome = "failed"
   try {
     await settleOpen(context, journal)
@@ -144,13 +145,12 @@ async function carryOut(
       refuseClockSetBack(await store.runs(), context.startedAt)
       refuseStale(bound(context, planned, sessions), saved)
     }
-    await refuseUnapproved(setup, planned.plan, saved)
-    if (planned.plan.changes.some(isPending) && !(await consent(planned.plan)))
+    if (!(await accept(planned.plan, saved)))
       return { plan: planned.plan, applied: undefined, outcome: "cancelled", exitCode: EXIT.cancelled }
     planned = await makeRandomSecrets(context, journal, sessions, planned, options, latecomers)
     await recordMoves(planned, journal, sessions)
     const first = { planned, latecomers }
-    const { plan, ...done } = await carryPasses(context, first, journal, sessions, options, store, consent)
+    const { plan, ...done } = await carryPasses(context, first, journal, sessions, options, store, accept)
     const applied = await removeOldVersions(context, done, journal, sessions, options, store)
     const ended = applyOutcome(plan, applied, engine.signal)
     outcome = setup.crash?.() === undefined ? ended.outcome : "failed"
@@ -162,7 +162,8 @@ async function carryOut(
 }
 
 function bound({ setup }: RunContext, planned: Planned, sessions: Sessions): Plan {
-  return bind(planned, setup.program.options.notify ?? [], setup.sources?.() ?? "", sessions.identities)
+  const { notify = [], audit } = setup.program.options
+  return bind(planned, notify, setup.sources?.() ?? "", sessions.identities, audit)
 }
 
 /** Makes and writes down random secrets before anything uses them; what was compared with a placeholder is compared anew. */
@@ -208,7 +209,7 @@ async function carryPasses(
   sessions: Sessions,
   options: PlanOptions,
   store: Store,
-  consent: Consent,
+  accept: Accept,
 ): Promise<Applied & { readonly plan: Plan }> {
   const { engine, setup, stage } = context
   const applyOptions = {
@@ -236,8 +237,7 @@ async function carryPasses(
       planned = await planOnce(context, sessions, later, { latecomers })
       if (latecomers !== undefined) {
         plan = together(plan, planned.plan)
-        await refuseUnapproved(setup, planned.plan, undefined)
-        if (planned.plan.changes.some(isPending) && !(await consent(planned.plan)))
+        if (!(await accept(planned.plan)))
           return { ...all, fatal: new FettleError("CANCELLED", "what answered later was left as it is"), plan }
       }
       planned = await makeRandomSecrets(context, journal, sessions, planned, later, latecomers)
@@ -287,7 +287,7 @@ async function removeOldVersions(
 
 /** What is recorded of versions that no release needs any more. */
 function leftOver({ setup, params, snapshot }: RunContext): readonly string[] {
-  const scope = withoutRefused(declare(setup.program, params, releaseMemories(snapshot)))
+  const scope = withoutRefused(declare(setup.program, params, releaseMemories(snapshot), "apply"))
   const standing = standingVersions(scope)
   return snapshot.rows
     .filter(({ address, deposed }) => deposed === "" && !scope.declarations.has(address as Address))

@@ -83,7 +83,7 @@ function losing(setup: RunSetup, lost: AbortSignal | undefined): RunSetup {
   }
 }
 
-function countsOf(applied: Applied | undefined): Readonly<Record<string, number>> {
+export function countsOf(applied: Applied | undefined): Readonly<Record<string, number>> {
   const counts: Record<string, number> = {}
   for (const { outcome, action } of applied?.outcomes ?? []) {
     const name = outcome === "done" ? action : outcome

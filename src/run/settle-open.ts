@@ -51,14 +51,14 @@ async function endCommands({ engine, snapshot, setup }: RunContext): Promise<voi
 async function runOwedNow(context: RunContext, journal: Journal): Promise<void> {
   const { engine, snapshot, setup, params } = context
   if (!snapshot.open.some((each) => each.action === "finally")) return
-  const declared = [...declare(setup.program, params, releaseMemories(snapshot)).declarations.values()]
+  const declared = [...declare(setup.program, params, releaseMemories(snapshot), "apply").declarations.values()]
   const secrets = declared.flatMap((each) => secretsIn(each.props))
   await untilStopped(context, "cancelled while opening secrets", () => engine.box.openToHide(secrets))
   await runOwed(snapshot.open, journal, engine)
 }
 
 async function longestHorizon(context: RunContext, now: number): Promise<number> {
-  const scope = declare(context.setup.program, context.params, releaseMemories(context.snapshot))
+  const scope = declare(context.setup.program, context.params, releaseMemories(context.snapshot), "apply")
   let longest = 0
   for (const intent of context.snapshot.open) {
     const provider = scope.providers.get(intent.kind) ?? (await context.engine.builtIn(intent.kind))

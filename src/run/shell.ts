@@ -9,9 +9,11 @@ import { EMPTY } from "../state/store.ts"
 import { RunContext, type RunSetup } from "./context.ts"
 import type { ExecTarget } from "./exec.ts"
 import { readState } from "./running.ts"
+import { visiting } from "./visit.ts"
 
 /**
- * Opens a shell on a host, once it has shown to be the machine that state remembers. Nothing is planned, recorded or locked.
+ * Opens a shell on a host, once it has shown to be the machine that state remembers. Nothing is planned or locked; on a
+ * host of a program, that it was opened is recorded in its audit, and not what is typed there.
  * @returns the exit code of the shell
  * @throws FettleError what opening the connection throws, `TARGET_CHANGED`, `CONNECTION_WRONG`
  */
@@ -21,7 +23,19 @@ export async function openShell(
   { remembered, ...at }: AtTerminal & { readonly remembered: boolean },
 ): Promise<number> {
   const { snapshot, key } = remembered ? await readState(setup, false) : { snapshot: EMPTY, key: DataKey.passing() }
-  const sessions = new Sessions(new RunContext(setup, snapshot, key).engine, snapshot.targets)
+  const context = new RunContext(setup, snapshot, key)
+  const open = (): Promise<number> => openOne(context, { name, connection }, at)
+  if (!remembered) return open()
+  const argv = ["a shell at a terminal"]
+  return visiting(context, argv, [{ name }], open, (code) => ({ exitCode: code }))
+}
+
+async function openOne(
+  { engine, snapshot }: RunContext,
+  { name, connection }: Pick<ExecTarget, "name" | "connection">,
+  at: AtTerminal,
+): Promise<number> {
+  const sessions = new Sessions(engine, snapshot.targets)
   try {
     const isHost = hostOf(await sessions.driver(connection)) !== undefined
     if (!isHost) throw new FettleError("CONNECTION_WRONG", `${name} is no host to open a shell on`)

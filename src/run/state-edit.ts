@@ -3,11 +3,14 @@ import { FettleError } from "../errors.ts"
 import type { StateHome } from "../state/home.ts"
 import type { Holder } from "../state/lock.ts"
 import { type Batch, EMPTY, type Run, type Snapshot, type Store } from "../state/store.ts"
+import { type Accounting, byHand } from "./account.ts"
 
 /** Whose state is meant, and who asks. */
 export interface StatePlace {
   readonly home: StateHome
   readonly holder: Omit<Holder, "since">
+  /** How it is recorded who changed it. */
+  readonly accounting?: Accounting | undefined
 }
 
 /** State while its lock is held. */
@@ -20,6 +23,10 @@ export interface StateEdit {
 interface EditOptions {
   readonly make?: boolean
   readonly keyId?: string | undefined
+  /** What is done, in the words of its command line. Default: the command. */
+  readonly what?: string
+  /** Flags by which a person overrides a refusal. */
+  readonly forced?: readonly string[]
 }
 
 /** What state says, read without writing a byte. @throws FettleError `STATE_CORRUPT`, `STATE_NEWER` */
@@ -43,12 +50,18 @@ export async function editState<T>(
   work: (edit: StateEdit) => T | Promise<T>,
   options: EditOptions = {},
 ): Promise<T> {
-  const { home, holder } = place
+  const { home, holder, accounting } = place
   if (options.make !== true && !(await home.exists()))
     throw new FettleError("STATE_NOT_FOUND", `there is no state yet: ${home.name}`)
   const held = await home.take(holder)
+  const edit = (): Promise<T> => editing(held.store, holder, work, options.keyId)
   try {
-    return await editing(held.store, holder, work, options.keyId)
+    if (accounting === undefined) return await edit()
+    const { what = holder.command, forced = [] } = options
+    return await byHand(accounting, what, forced, async (trail) => {
+      if (held.overtook !== undefined) await trail.note({ type: "lock.overtaken", from: held.overtook })
+      return edit()
+    })
   } finally {
     await held.release()
   }

@@ -1,9 +1,11 @@
 import { isDeepStrictEqual } from "node:util"
+import { AuditChain } from "../audit/chain.ts"
 import { FettleError } from "../errors.ts"
 import type { DataKey } from "../secrets/key.ts"
 import type { StateHome } from "../state/home.ts"
 import type { Holder } from "../state/lock.ts"
 import type { Whole } from "../state/store.ts"
+import { type Accounting, plainAccounting, trailOf } from "./account.ts"
 
 /** What was moved. */
 export interface Migrated {
@@ -23,6 +25,7 @@ export async function migrateState(
   to: StateHome,
   key: DataKey,
   holder: Omit<Holder, "since">,
+  accounting: Accounting = plainAccounting(from, holder, { given: undefined, file: "" }),
 ): Promise<Migrated> {
   if (from.name === to.name) throw new FettleError("USAGE", `${from.name} is where it is`)
   if (!(await from.exists())) throw new FettleError("STATE_NOT_FOUND", `there is no state in ${from.name}`)
@@ -36,10 +39,26 @@ export async function migrateState(
       )
     await fill(to, whole, key, holder)
     await refuseDifferent(to, whole)
+    await takeRecord(accounting, from, to, key)
     await source.store.leave(to.name)
     return { rows: whole.rows.length, open: whole.lines.filter((line) => line.open).length, runs: whole.runs.length }
   } finally {
     await source.release()
+  }
+}
+
+/** The record goes along as it is, and this move is its last entry here; where there is another one already, that says where the older is. */
+async function takeRecord(accounting: Accounting, from: StateHome, to: StateHome, key: DataKey): Promise<void> {
+  const trail = trailOf(accounting, key)
+  const copy = new AuditChain(to.record, key)
+  try {
+    await trail.note({ type: "by.hand", what: `state migrate to ${to.name}` })
+    if (await copy.copyOf(trail.chain)) return
+    const { serial = 0, link = "" } = (await trail.chain.head()) ?? {}
+    const what = `state migrate from ${from.name}, whose audit stays there: its ${serial} entries end with ${link}`
+    await copy.append([trail.said({ type: "by.hand", what })])
+  } finally {
+    await Promise.all([trail.close(), copy.close()])
   }
 }
 

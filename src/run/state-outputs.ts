@@ -64,3 +64,17 @@ function openOrName(value: Record<string, unknown>, key: DataKey | undefined): u
     ? JSON.parse(key.open(value.sealed))
     : `[secret ${value.$secret}]`
 }
+
+/** The names of the secrets among all outputs, or of one address: as `--reveal` opens them. */
+export function secretsIn(snapshot: Snapshot, name: string | undefined): readonly string[] {
+  const address = name?.slice(0, name.lastIndexOf("]") + 1)
+  const rows = snapshot.rows.filter((row) => row.deposed === "" && (address === undefined || row.address === address))
+  const names = new Set<string>()
+  for (const row of rows)
+    JSON.parse(row.outputs, (_key, value: unknown) => {
+      if (isPlain(value) && typeof value.$secret === "string" && typeof value.sealed === "string")
+        names.add(value.$secret)
+      return value
+    })
+  return [...names]
+}

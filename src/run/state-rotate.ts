@@ -1,11 +1,13 @@
 import { randomUUID } from "node:crypto"
+import type { Trail } from "../audit/trail.ts"
 import { FettleError } from "../errors.ts"
 import { isPlain } from "../program/output.ts"
 import type { Json } from "../provider.ts"
 import { type DataKey, PRINTS } from "../secrets/key.ts"
 import type { StateHome } from "../state/home.ts"
 import type { Holder } from "../state/lock.ts"
-import type { Row, Whole } from "../state/store.ts"
+import type { Row, Store, Whole } from "../state/store.ts"
+import { type Accounting, plainAccounting, trailOf } from "./account.ts"
 
 /**
  * Seals all that a state holds with another data key, in one transaction. Fingerprints stay as they are, so that nothing looks changed;
@@ -18,28 +20,74 @@ export async function rotateKey(
   old: DataKey,
   next: DataKey,
   holder: Omit<Holder, "since">,
+  accounting: Accounting = plainAccounting(home, holder, { given: undefined, file: "" }),
 ): Promise<number> {
   if (old.id === next.id)
     throw new FettleError("STATE_KEY_WRONG", `the new data key is the one that state has, ${old.id}`)
   if (!(await home.exists())) throw new FettleError("STATE_NOT_FOUND", `there is no state in ${home.name}`)
   const { store, release } = await home.take(holder)
   try {
-    const whole = await store.dump()
-    if (whole.keyId !== undefined && whole.keyId !== old.id)
-      throw new FettleError("STATE_KEY_WRONG", `state is sealed with data key ${whole.keyId}; this one is ${old.id}`)
-    const { command, who } = holder
-    const run = await store.beginRun({ id: randomUUID(), command, who, startedAt: Date.now(), keyId: old.id })
-    let count = 0
-    const reseal = (sealed: string): string => {
-      count += 1
-      return next.seal(old.open(sealed))
-    }
-    await store.replace(resealed(await store.dump(), reseal, old, next), next)
-    await store.endRun(run, "done", Date.now())
-    return count
+    return await rotating(store, old, next, holder, accounting)
   } finally {
     await release()
   }
+}
+
+/** The record goes first: where it is cut off between the two, the command is repeated. */
+async function rotating(
+  store: Store,
+  old: DataKey,
+  next: DataKey,
+  holder: Omit<Holder, "since">,
+  accounting: Accounting,
+): Promise<number> {
+  refuseOther(await store.dump(), old)
+  const trail = await trailWith(accounting, old, next)
+  let outcome = "failed"
+  try {
+    await trail.ready()
+    const count = await resealAll(store, old, next, holder)
+    outcome = "done"
+    return count
+  } finally {
+    await trail.end({ type: "run.ended", outcome, exitCode: outcome === "done" ? 0 : 1 })
+  }
+}
+
+/** The record under the new key; it is there already where an earlier try was cut off. */
+async function trailWith(accounting: Accounting, old: DataKey, next: DataKey): Promise<Trail> {
+  const given = (key: DataKey): Trail => trailOf(accounting, key)
+  const trail = given(old)
+  try {
+    await trail.note({ type: "run.started" })
+    await trail.changeKey(next, old.id)
+    return trail
+  } catch (thrown) {
+    if (!(thrown instanceof FettleError && thrown.code === "STATE_KEY_WRONG")) throw thrown
+    await trail.close()
+    const later = given(next)
+    await later.note({ type: "run.started" })
+    return later
+  }
+}
+
+async function resealAll(store: Store, old: DataKey, next: DataKey, holder: Omit<Holder, "since">): Promise<number> {
+  refuseOther(await store.dump(), old)
+  const { command, who } = holder
+  const run = await store.beginRun({ id: randomUUID(), command, who, startedAt: Date.now(), keyId: old.id })
+  let count = 0
+  const reseal = (sealed: string): string => {
+    count += 1
+    return next.seal(old.open(sealed))
+  }
+  await store.replace(resealed(await store.dump(), reseal, old, next), next)
+  await store.endRun(run, "done", Date.now())
+  return count
+}
+
+function refuseOther({ keyId }: Whole, old: DataKey): void {
+  if (keyId !== undefined && keyId !== old.id)
+    throw new FettleError("STATE_KEY_WRONG", `state is sealed with data key ${keyId}; this one is ${old.id}`)
 }
 
 function resealed(whole: Whole, reseal: (sealed: string) => string, old: DataKey, next: DataKey): Whole {

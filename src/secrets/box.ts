@@ -32,6 +32,7 @@ export class SecretBox {
   readonly #register: Register
   readonly #hide: (text: string) => string
   readonly #locked: boolean
+  readonly #hears: (name: string) => Promise<void> | undefined
   readonly #opening = new Map<Secret<unknown>, Promise<void>>()
   readonly #pending = new Map<string, { readonly secrets: Set<Secret<unknown>>; readonly bytes: number }>()
   /** What was read, by source: each is read once a run, however often the program is built. */
@@ -44,6 +45,8 @@ export class SecretBox {
     register: Register
     /** Replaces the values that are known by now. */
     hide?: (text: string) => string
+    /** Hears the name of a secret, and is waited for, before it is read. */
+    hears?: (name: string) => Promise<void> | undefined
     /** Opens nothing: each secret is known by its name alone. */
     locked?: boolean
   }) {
@@ -53,6 +56,7 @@ export class SecretBox {
     this.#register = parts.register
     this.#hide = parts.hide ?? ((text) => text)
     this.#locked = parts.locked ?? false
+    this.#hears = parts.hears ?? (() => undefined)
   }
 
   /** Opens a secret; afterwards it has a fingerprint. @throws FettleError `SECRET_MISSING`, `SECRET_WEAK`, `SECRET_EXPOSED` */
@@ -124,11 +128,15 @@ export class SecretBox {
     if (source.type === "recorded") return
     if (this.#locked) return Secret.remember(secret, { value: undefined, fingerprint: PENDING + secret.name })
     if (source.type === "derived") return this.#derive(secret, source)
+    if (source.type !== "value" && !this.#isToBeMade(secret)) await this.#hears(secret.name)
     if (source.type === "sealed") return this.#remember(secret, JSON.parse(this.#key.open(source.sealed)))
     if (source.type === "value") return this.#remember(secret, source.value)
-    if (source.type === "random" && this.#random.get(secret.name) === undefined)
-      return this.#awaitRandom(secret, source.bytes)
+    if (source.type === "random" && this.#isToBeMade(secret)) return this.#awaitRandom(secret, source.bytes)
     this.#remember(secret, await this.#fetch(secret, source))
+  }
+
+  #isToBeMade(secret: Secret<unknown>): boolean {
+    return Secret.source(secret).type === "random" && this.#random.get(secret.name) === undefined
   }
 
   #awaitRandom(secret: Secret<unknown>, bytes: number): void {

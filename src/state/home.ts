@@ -1,4 +1,6 @@
-import type { Holder } from "./lock.ts"
+import type { Holder, OnWait } from "./lock.ts"
+import type { Keeper } from "./shared/ledger.ts"
+import type { Witness } from "./shared/witness.ts"
 import type { Store, Whole } from "./store.ts"
 
 /** What can be asked of state that is only read. */
@@ -29,14 +31,27 @@ export interface StateHome {
   readUnproven(): Promise<Whole | undefined>
   /** Who holds the lock for certain; nobody is kept from it. */
   holder(): Promise<Holder | undefined>
+  /** Where the record of who did what lies: a chain of its own, beside the state. */
+  readonly record: RecordPlace
 }
 
-/** Hears whose lock is waited for, and how long that may take. */
-export type OnWait = (holder: Holder, mostMs: number) => void
+/** Where the record of a stage lies. It has no lock: whoever writes says what he follows. */
+export interface RecordPlace {
+  /** Whose it is, in the seal of its head. */
+  readonly place: string
+  /** For people. */
+  readonly name: string
+  open(): Keeper
+  readonly witness: Witness
+  /** How long a store that does not answer is asked again, in milliseconds. */
+  readonly patienceMs: number
+}
 
 /** State whose lock is held. */
 export interface Held {
   readonly store: Store
+  /** Who had the lock and did not let it go: a run that was killed or cut off. */
+  readonly overtook?: Holder | undefined
   /** Aborted with the error that says it when the lock is somebody else's; a lock that only its owner's end frees has none. */
   readonly lost?: AbortSignal
   /** Closes state, and lets the lock go. */

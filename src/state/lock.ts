@@ -16,7 +16,12 @@ export interface Holder {
   readonly isFromHere?: boolean
 }
 
+/** Hears whose lock is waited for, and how long that may take. */
+export type OnWait = (holder: Holder, mostMs: number) => void
+
 export interface Lock {
+  /** Who had it and ended without letting it go. */
+  readonly overtook: Holder | undefined
   release(): void
 }
 
@@ -85,6 +90,7 @@ function tryLock(file: string): DatabaseSync | undefined {
 }
 
 function noted(database: DatabaseSync, file: string, holder: Holder): Lock {
+  const overtook = noteOf(file)
   try {
     writeFileSync(`${file}.holder`, JSON.stringify(holder))
   } catch (thrown) {
@@ -93,6 +99,7 @@ function noted(database: DatabaseSync, file: string, holder: Holder): Lock {
   }
   held.add(database)
   return {
+    overtook,
     release: () => {
       held.delete(database)
       rmSync(`${file}.holder`, { force: true })

@@ -19,7 +19,18 @@ const READS_MAX = 10
  * @throws FettleError `STATE_CORRUPT`, `STATE_NEWER`, `STATE_WRITE`
  * @example readStore(file, (store) => store.load())
  */
-export async function readStore<T>(file: string, read: (store: Reader) => Promise<T>): Promise<T | undefined> {
+export function readStore<T>(file: string, read: (store: Reader) => Promise<T>): Promise<T | undefined> {
+  return readDatabase(file, (database) => {
+    checkFormat(database, file)
+    return read(new SqliteStore(database, file))
+  })
+}
+
+/** The same for any database whose log lies beside it. */
+export async function readDatabase<T>(
+  file: string,
+  read: (database: DatabaseSync) => Promise<T>,
+): Promise<T | undefined> {
   for (let reads = 1; ; reads += 1) {
     if (!isThere(file)) return undefined
     const before = stampOf(file)
@@ -41,13 +52,12 @@ function logged(file: string): string {
   return existsSync(`${file}-shm`) ? "readonly_shm=1" : ""
 }
 
-async function readBy<T>(way: string, file: string, read: (store: Reader) => Promise<T>): Promise<T> {
+async function readBy<T>(way: string, file: string, read: (database: DatabaseSync) => Promise<T>): Promise<T> {
   return guardedAll(file, async () => {
     const database = new DatabaseSync(new URL(`${pathToFileURL(file).href}?mode=ro&${way}`), { readOnly: true })
     try {
       database.exec(`pragma busy_timeout = ${BUSY_MS}`)
-      checkFormat(database, file)
-      return await read(new SqliteStore(database, file))
+      return await read(database)
     } finally {
       database.close()
     }

@@ -1,4 +1,5 @@
-import { closeSync, fsyncSync, lstatSync, openSync, renameSync, rmSync, type Stats, statSync } from "node:fs"
+import { randomBytes } from "node:crypto"
+import { closeSync, fsyncSync, linkSync, lstatSync, openSync, renameSync, rmSync, type Stats, statSync } from "node:fs"
 import { dirname } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { FettleError } from "../errors.ts"
@@ -38,14 +39,36 @@ function corrupt(fact: string): FettleError {
 export function makeStateFile(file: string, tables: string): void {
   const unfinished = `${file}.new`
   for (const end of ["", "-journal"]) rmSync(unfinished + end, { force: true })
-  const database = new DatabaseSync(unfinished)
+  writeTables(unfinished, tables)
+  renameSync(unfinished, file)
+  syncFolder(dirname(file))
+}
+
+/** The same without a lock around it: who comes second leaves what is there by now. */
+export function makeFileWhereNone(file: string, tables: string): void {
+  const unfinished = `${file}.${process.pid}.${randomBytes(4).toString("hex")}.new`
+  try {
+    writeTables(unfinished, tables)
+    linkSync(unfinished, file)
+    syncFolder(dirname(file))
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== "EEXIST") throw thrown
+  } finally {
+    for (const end of ["", "-journal"]) rmSync(unfinished + end, { force: true })
+  }
+}
+
+function writeTables(file: string, tables: string): void {
+  const database = new DatabaseSync(file)
   try {
     database.exec(`pragma journal_mode = delete; pragma synchronous = full; begin immediate; ${tables}; commit`)
   } finally {
     database.close()
   }
-  renameSync(unfinished, file)
-  const folder = openSync(dirname(file), "r")
+}
+
+function syncFolder(path: string): void {
+  const folder = openSync(path, "r")
   try {
     fsyncSync(folder)
   } finally {

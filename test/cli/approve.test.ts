@@ -114,6 +114,11 @@ test.skipIf(!canSign)(
     const approved = user.read("plan.json")
     expect(await user.fettle(["apply", "plan.json"], { env })).toMatchObject({ code: 0 })
     expect(user.read("note.txt")).toBe("hello, all\n")
+    const { stdout } = await user.fettle(["audit", "--stage", "prod"])
+    const { hash } = JSON.parse(approved) as { hash: string }
+    expect(stdout).toMatch(new RegExp(`plan ${hash.slice(0, 12)} accepted \\(saved plan\\): .* made by \\S+ for ben; `))
+    expect(stdout).toMatch(/approved by ann@example\.com at 20\S+Z; approved by cy@example\.com at 20\S+Z/)
+    expect(stdout).not.toMatch(/eve|approved by ben/)
     user.write("note.txt", "moved")
     user.write("plan.json", approved)
     expect(await user.fettle(["apply", "plan.json"], { env })).toMatchObject({

@@ -57,6 +57,11 @@ describe.skipIf(!hasPostgres)("a team with one store", () => {
       code: 0,
     })
     expect((await ann.run("plan", ...param)).stdout).toContain("sheet")
+    const audit = await ann.run("audit", "--stage", "prod")
+    expect(audit.stdout).toMatch(
+      /apply begun[\s\S]*accepted \(--yes\): 2 create[\s\S]*state mv host\.file\[page\] host\.file\[sheet\]/,
+    )
+    expect(audit).toMatchObject({ code: 0, stdout: expect.stringContaining("as Fettle wrote them, in postgres://127") })
     for (const [key, code] of [
       ["", "STATE_KEY_MISSING"],
       [Buffer.alloc(32, 4).toString("base64"), "STATE_KEY_WRONG"],
@@ -68,6 +73,18 @@ describe.skipIf(!hasPostgres)("a team with one store", () => {
       expect(ci.has("home/.config/fettle/state.key"), "no key is made").toBe(false)
     }
     expect(existsSync(ann.path(".fettle/notice.prod.db"))).toBe(false)
+    const forge = (from: string, to: string): Promise<unknown> =>
+      postgres.admin(
+        `update fettle_entry set body = replace(body, '${from}', '${to}') where place like '%/audit'`,
+        database,
+      )
+    await forge("state mv", "state mw")
+    expect(await ann.run("audit", "--stage", "prod")).toMatchObject({
+      code: 1,
+      text: expect.stringMatching(/AUDIT_ALTERED[\s\S]*entry \d+ is not as Fettle wrote it/),
+    })
+    await forge("state mw", "state mv")
+    expect(await bob.run("audit", "--stage", "prod")).toMatchObject({ code: 0 })
     await postgres.admin(
       "update fettle_entry set body = replace(body, 'host.file', 'host.filf') where body like '%host.file%'",
       database,
@@ -133,15 +150,15 @@ describe.skipIf(!hasPostgres)("a team with one store", () => {
     await vi.waitUntil(async () => (await bob.run("state", "mv", "a", "b")).text.includes("STATE_NOT_FOUND"), {
       timeout: 30_000,
     })
-    const before = await postgres.admin("select string_agg(link, ',' order by serial) from fettle_entry", database)
+    const links = "select string_agg(link, ',' order by serial) from fettle_entry where place not like '%/audit'"
+    const before = await postgres.admin(links, database)
     stopped.child.kill("SIGCONT")
     bob.write("go", "")
     const ended = await stopped.ended
     expect(ended, ended.text).toMatchObject({ code: 1, text: expect.stringContaining("STATE_LOCK_LOST") })
     expect(existsSync(join(folder, "last"))).toBe(false)
-    expect(await postgres.admin("select string_agg(link, ',' order by serial) from fettle_entry", database)).toBe(
-      before,
-    )
+    expect(await postgres.admin(links, database)).toBe(before)
+    expect((await bob.run("audit")).stdout).toMatch(/took over the lock of [\s\S]*apply ended: failed.*STATE_LOCK_LOST/)
   })
 
   test("stop says what it cannot do for a run of another machine", async () => {

@@ -13,8 +13,8 @@ import { world } from "../support/world.ts"
 const MODULE = fileURLToPath(new URL("../fixtures/crash/three-nodes.ts", import.meta.url))
 /** More syncs than this would mean that a run never ends. */
 const SYNCS_MAX = 100
-/** The last two syncs fold the log into the state file when it is closed: all that they hold is already on the disk. */
-const CLOSING_SYNCS = 2
+/** The last two syncs of a file fold its log into it when it is closed, first of the audit, then of state: all that they hold is already on the disk. */
+const CLOSING_SYNCS = 4
 
 const hasStrace = need("strace", { install: "apt-get install strace" })
 

@@ -6,6 +6,7 @@ import { createInterface } from "node:readline"
 import { setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { expect, onTestFinished, test, vi } from "vitest"
+import { AuditChain } from "../../src/audit/chain.ts"
 import { migrateState } from "../../src/run/state-migrate.ts"
 import { rotateKey } from "../../src/run/state-rotate.ts"
 import { DataKey, keyInFile } from "../../src/secrets/key.ts"
@@ -18,6 +19,7 @@ import type { Store } from "../../src/state/store.ts"
 import threeThings from "../fixtures/crash/three-nodes.ts"
 import { safes } from "../fixtures/safe.ts"
 import { COMPILED, runChild } from "../support/crash.ts"
+import { recordContract, said } from "../support/record-contract.ts"
 import { runsIn, testFolder } from "../support/runs.ts"
 import { seeded } from "../support/seeded.ts"
 import { intent, row, storeContract, tenRuns, who } from "../support/store-contract.ts"
@@ -68,6 +70,12 @@ export function sharedStoreCases(worldOf: () => SharedWorld): void {
   keyCases(worldOf)
   movingCases(worldOf)
   crashCases(worldOf)
+  recordContract(() => ({
+    homeOf: (place, options) => worldOf().homeOf(place, options),
+    raw: (place) => worldOf().raw(`${place}/audit`),
+    put: (place, kept) => worldOf().put(`${place}/audit`, kept),
+  }))
+  recordNetworkCases(worldOf)
 }
 
 function child(world: SharedWorld, place: string, words: readonly string[], lease = "2s"): ChildProcess {
@@ -241,8 +249,34 @@ function networkCases(worldOf: () => SharedWorld): void {
   })
 }
 
+function recordNetworkCases(worldOf: () => SharedWorld): void {
+  test("what was recorded though its answer was lost stands in the audit once, also where others went on from it", {
+    timeout: 60_000,
+  }, async () => {
+    const world = worldOf()
+    const proxy = await TcpProxy.start(world.port)
+    onTestFinished(() => proxy.stop())
+    const key = new DataKey(Buffer.from(KEY, "base64"))
+    const chain = new AuditChain(world.homeOf("answers", { lease: "20s", port: proxy.port }).record, key)
+    onTestFinished(() => chain.close())
+    await chain.append([said("first")])
+    proxy.isMuffled = true
+    const writing = chain.append([said("second")])
+    await vi.waitUntil(async () => (await world.raw("answers/audit")).head.serial === 2, { timeout: 10_000 })
+    const other = new AuditChain(world.homeOf("answers").record, key)
+    await other.append([said("third")])
+    proxy.isMuffled = false
+    proxy.cut()
+    await writing
+    await chain.append([said("fourth")])
+    const all = (await other.since(0)).map(({ fact }) => (fact as { what: string }).what)
+    await other.close()
+    expect(all).toEqual(["first", "second", "third", "fourth"])
+  })
+}
+
 /** One way to change what is kept, by chance. Nothing of it has the key. */
-type Change = (kept: Kept, random: (below: number) => number) => Kept | undefined
+export type Change = (kept: Kept, random: (below: number) => number) => Kept | undefined
 
 const at = (kept: Kept, where: number, change: (entry: Entry) => Entry): Kept => ({
   ...kept,
@@ -256,7 +290,7 @@ const cutTo = (kept: Kept, count: number): Kept => {
 }
 const FORGED = new DataKey(new Uint8Array(32))
 
-const CHANGES: readonly (readonly [what: string, change: Change])[] = [
+export const CHANGES: readonly (readonly [what: string, change: Change])[] = [
   [
     "one character of a body",
     (kept, random) => {

@@ -4,8 +4,9 @@ import { join, resolve } from "node:path"
 import { runCommand } from "../../connect/process.ts"
 import { FettleError } from "../../errors.ts"
 import { EventStream } from "../../events/events.ts"
-import { approvalText, isPending, type SavedPlan } from "../../events/plan.ts"
+import { type Approval, approvalText, isPending, type SavedPlan } from "../../events/plan.ts"
 import { NAMESPACE } from "../../run/approved.ts"
+import { approveByLink } from "../approve-link.ts"
 import { ask } from "../ask.ts"
 import type { Call } from "../call.ts"
 import { addApproval, readAnyPlan } from "../plan-file.ts"
@@ -18,11 +19,20 @@ export async function approve(call: Call): Promise<number> {
   const plan = readAnyPlan(file)
   if (Date.now() > plan.saved.expiresAtMs)
     throw new FettleError("PLAN_EXPIRED", `${file} was good until ${new Date(plan.saved.expiresAtMs).toISOString()}`)
+  if (call.options.serve !== undefined) {
+    const key = call.options.for === undefined ? keyOf(call) : undefined
+    return approveByLink(
+      call,
+      file,
+      plan,
+      key === undefined ? undefined : { key, give: (now) => signed(now, key, call) },
+    )
+  }
+  refuseServing(call)
   const key = keyOf(call)
   show(plan, call)
   if (!(await isMeant(plan, call))) return 130
-  const atMs = Date.now()
-  addApproval(file, plan, { atMs, signature: await sign(approvalText(plan, atMs), key, call) })
+  addApproval(file, plan, await signed(plan, key, call))
   if (call.options.json !== true)
     say(`Approved with ${key}. It is good until ${new Date(plan.saved.expiresAtMs).toISOString()}`)
   return 0
@@ -47,6 +57,20 @@ async function isMeant({ program, stage, changes, saved }: SavedPlan, { options,
       next: "read the plan, then: fettle approve FILE --yes",
     })
   return /^y(es)?$/i.test((await ask(`Approve ${what}? [y/N] `, undefined)).trim())
+}
+
+/** @throws FettleError `USAGE` */
+function refuseServing({ options }: Call): void {
+  const given = (["for", "url", "linkTo", "expires"] as const).find((name) => options[name] !== undefined)
+  if (given === undefined) return
+  const flag = given.replace(/[A-Z]/g, (each) => `-${each.toLowerCase()}`)
+  throw new FettleError("USAGE", `--${flag} is for a link`, { next: "fettle approve FILE --serve" })
+}
+
+/** A yes that is signed with an SSH key. */
+async function signed(plan: SavedPlan, key: string, call: Call): Promise<Approval> {
+  const atMs = Date.now()
+  return { atMs, signature: await sign(approvalText(plan, atMs), key, call) }
 }
 
 /** Where ssh-keygen looks for a key when nobody says. */

@@ -1,7 +1,8 @@
 import { FettleError } from "../../errors.ts"
 import { escapeText } from "../../report/escape.ts"
+import { byHand } from "../../run/account.ts"
 import { readState } from "../../run/state-edit.ts"
-import { allOutputs, outputAt } from "../../run/state-outputs.ts"
+import { allOutputs, outputAt, secretsIn } from "../../run/state-outputs.ts"
 import { type DataKey, findKey } from "../../secrets/key.ts"
 import type { Call } from "../call.ts"
 import { say, sayJson, tableLines } from "../print.ts"
@@ -13,7 +14,17 @@ export async function output(call: Call): Promise<number> {
   const key = keyFor(call)
   const name = call.args[0]
   const snapshot = await readState(place.home)
-  const value = name === undefined ? allOutputs(snapshot, key) : outputAt(snapshot, name, key)
+  const read = (opening: DataKey | undefined): unknown =>
+    name === undefined ? allOutputs(snapshot, opening) : outputAt(snapshot, name, opening)
+  if (key === undefined) return told(call, read(undefined), name)
+  const names = secretsIn(snapshot, name)
+  return byHand(place.accounting, `output ${name ?? ""} --reveal`, ["--reveal"], async (trail) => {
+    for (const each of names) await trail.secretOpened(each)
+    return told(call, read(key), name)
+  })
+}
+
+function told(call: Call, value: unknown, name: string | undefined): number {
   if (call.options.json === true) sayJson(value)
   else if (typeof value === "object" && value !== null) list(value, name)
   else say(shown(String(value), call))

@@ -28,7 +28,10 @@ export async function promote(call: Call): Promise<number> {
         next: "fettle release promote NAME --yes",
       },
     )
-  await editState(place, (edit) => promoteHeld(edit, release))
+  await editState(place, (edit) => promoteHeld(edit, release), {
+    what: `release promote ${release}`,
+    forced: ["release promote"],
+  })
   return goOn(call, place, { targets: [release] })
 }
 
@@ -36,7 +39,10 @@ export async function promote(call: Call): Promise<number> {
 export async function retry(call: Call): Promise<number> {
   const place = await findState(call)
   const release = releaseNamed(await readState(place.home), call.args[0] ?? "")
-  const version = await editState(place, (edit) => forgetRefusal(edit, release))
+  const version = await editState(place, (edit) => forgetRefusal(edit, release), {
+    what: `release retry ${release}`,
+    forced: ["release retry"],
+  })
   const page = pageFor(call)
   page.add([`${release}: ${version} may be tried again; next: fettle apply`])
   if (call.options.quiet !== true) print(page)

@@ -14,7 +14,9 @@ export async function settle(call: Call): Promise<number> {
   const place = await findState(call)
   const version = await versionOf(address, place, call)
   const page = pageFor(call)
-  page.add([await editState(place, (edit) => settleIntent(edit, address, answer, version))])
+  const said = answer.made === undefined ? "--not-made" : `--made ${answer.made}`
+  const options = { what: `settle ${address} ${said}`, forced: [said] }
+  page.add([await editState(place, (edit) => settleIntent(edit, address, answer, version), options)])
   if (call.options.quiet !== true) print(page)
   return 0
 }

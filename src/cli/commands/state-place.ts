@@ -21,7 +21,7 @@ export async function migrate(call: Call): Promise<number> {
   const place = await findState(from === undefined ? call : { ...call, options: { ...call.options, store: from } })
   const key = keyHere(call)
   const target = await homeIn(to, place, call)
-  const { rows, open, runs } = await migrateState(place.home, target, key, place.holder)
+  const { rows, open, runs } = await migrateState(place.home, target, key, place.holder, place.accounting)
   tell(call, [
     `Moved ${counted(rows, "row")}, ${counted(open, "open change")} and ${counted(runs, "run")} to ${target.name}, and read them there again.`,
     `${place.home.name} is marked: nobody goes on there.`,
@@ -40,7 +40,7 @@ export async function rotate(call: Call): Promise<number> {
   const place = await findState(call)
   const old = keyHere(call)
   const next = keyInFile(file)
-  const count = await rotateKey(place.home, old, next, place.holder)
+  const count = await rotateKey(place.home, old, next, place.holder, place.accounting)
   tell(call, [
     `Sealed ${counted(count, "value")} of ${place.program} (${place.stage}) with the data key ${next.id} of ${file}.`,
     `Next: FETTLE_STATE_KEY_FILE=${file}, or its text as FETTLE_STATE_KEY, for everybody who works with this state.`,

@@ -61,13 +61,16 @@ function values(name: string, of: unknown): readonly (readonly [string, string])
 /** Gives a recorded thing another address. */
 export async function mv(call: Call): Promise<number> {
   const [from = "", to = ""] = call.args
-  await editState(await findState(call), (edit) => moveRow(edit, from, to))
+  await editState(await findState(call), (edit) => moveRow(edit, from, to), { what: `state mv ${from} ${to}` })
   return done(call, `${from} is now ${to}. Rename it in the program too.`)
 }
 
 /** Removes addresses from state; the things stay. */
 export async function forget(call: Call): Promise<number> {
-  const count = await editState(await findState(call), (edit) => forgetRows(edit, call.args))
+  const count = await editState(await findState(call), (edit) => forgetRows(edit, call.args), {
+    what: `state forget ${call.args.join(" ")}`,
+    forced: ["state forget"],
+  })
   return done(
     call,
     `Forgot ${count === 1 ? "1 address" : `${count} addresses`}. What is there stays; Fettle no longer looks after it.`,
@@ -106,7 +109,11 @@ export async function importAll(call: Call): Promise<number> {
   const file = resolve(call.around.cwd, call.args[0] ?? "")
   const place = await findState(call)
   const found = parseExport(textOf(file), place.program, place.stage)
-  await editState(place, (edit) => importState(edit, found), { make: true, keyId: found.keyId })
+  await editState(place, (edit) => importState(edit, found), {
+    make: true,
+    keyId: found.keyId,
+    what: `state import ${call.args[0]} (${found.rows.length} rows)`,
+  })
   return done(call, `Imported ${found.rows.length} rows. Next: fettle plan`)
 }
 

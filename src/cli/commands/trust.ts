@@ -1,9 +1,12 @@
 import { factsOf } from "../../apply/outcome.ts"
 import { findHostKey, type HostKeyFound, rememberHostKey } from "../../connect/host/trust.ts"
 import { FettleError } from "../../errors.ts"
+import { byHand } from "../../run/account.ts"
 import { ask } from "../ask.ts"
 import { type Call, countOf } from "../call.ts"
+import { hasProgram } from "../exec-targets.ts"
 import { pageFor, print, sayJson } from "../print.ts"
+import { findState } from "../state-place.ts"
 
 type New = Extract<HostKeyFound, { unknown: string }>
 
@@ -19,9 +22,18 @@ export async function trust(call: Call): Promise<number> {
   if (call.options.json !== true) show(found, call)
   const fresh = found.filter((each): each is New => "unknown" in each)
   if (fresh.length > 0 && !(await isTrusted(fresh, call))) return 1
+  if (call.options.unseen === true && fresh.length > 0) await recordUnseen(call, fresh)
   for (const each of fresh) rememberHostKey(each)
   tell(found, fresh, call)
   return found.some((each) => "failed" in each) ? 1 : 0
+}
+
+/** Nobody looked at these keys: that is recorded where there is a program to record it for. */
+async function recordUnseen(call: Call, fresh: readonly New[]): Promise<void> {
+  if (!hasProgram(call)) return
+  const { accounting } = await findState(call)
+  const what = `trust ${fresh.map(({ destination, unknown }) => `${destination} ${unknown}`).join(", ")}`
+  await byHand(accounting, what, ["--unseen"], async () => {})
 }
 
 /** A fingerprint that somebody gave must be the one that came. */

@@ -20,9 +20,11 @@ export function sealed(key: DataKey, open: Open): Head {
   return { ...open, seal: sealOf(key, open) }
 }
 
-function sealOf(key: DataKey, head: Open): string {
-  const { format, place, lineage, keyId, base, baseLink, serial, link, movedTo } = head
+/** What proves a head. */
+export function sealOf(key: DataKey, head: Open): string {
+  const { format, place, lineage, keyId, base, baseLink, serial, link, movedTo, delivered } = head
   const texts = [String(format), place, lineage, keyId, String(base), baseLink, String(serial), link, movedTo ?? ""]
+  if (delivered !== undefined) texts.push(JSON.stringify(Object.entries(delivered)))
   return key.authenticate("head", ...texts)
 }
 

@@ -1,8 +1,7 @@
 import { randomUUID } from "node:crypto"
 import { setTimeout as sleep } from "node:timers/promises"
 import { FettleError } from "../../errors.ts"
-import type { OnWait } from "../home.ts"
-import { type Holder, locked } from "../lock.ts"
+import { type Holder, locked, type OnWait } from "../lock.ts"
 import { isAlive, machineHere } from "../machine.ts"
 import type { Ledger, SeenLock, SharedHolder } from "./ledger.ts"
 import { retrying } from "./retry.ts"
@@ -29,6 +28,7 @@ export function patienceOf(leaseMs: number): number {
 /**
  * Takes the lock of a shared state. Whether a holder is gone is told by the server's clock alone: it renews its lease, and who has
  * not for as long as that is overtaken. Who has missed a renewal is waited for, since it is dead or will be back in a moment.
+ * @param onOvertake is told who had it and did not let it go
  * @returns the fence: every write says it, so that who was overtaken writes nothing
  * @throws FettleError `STATE_LOCKED` saying who, where and since when
  */
@@ -37,6 +37,7 @@ export async function takeLease(
   holder: SharedHolder,
   leaseMs: number,
   onWait: OnWait = () => {},
+  onOvertake: (holder: Holder) => void = () => {},
 ): Promise<number> {
   let waitedFor: { readonly version: string; readonly from: number } | undefined
   for (;;) {
@@ -44,7 +45,10 @@ export async function takeLease(
     if (seen === undefined) throw new FettleError("STATE_WRITE", `${ledger.name} was removed while its lock was taken`)
     if (seen.holder?.nonce === holder.nonce) return seen.fence
     if (isFree(seen) || isOver(waitedFor, seen)) {
-      if (await retrying(patienceOf(leaseMs), () => ledger.seize(seen, holder, leaseMs))) return seen.fence + 1
+      if (await retrying(patienceOf(leaseMs), () => ledger.seize(seen, holder, leaseMs))) {
+        if (seen.holder !== undefined) onOvertake(told(seen.holder, seen.since))
+        return seen.fence + 1
+      }
       waitedFor = undefined
       continue // who won is looked at: it may be us, where the first answer was lost
     }
@@ -84,8 +88,11 @@ function lockedBy(seen: SeenLock): FettleError {
 /** Who holds a lock now. */
 export function holderIn(seen: SeenLock | undefined): Holder | undefined {
   if (seen?.holder === undefined || isFree(seen)) return undefined
-  const { who, host, pid, command } = seen.holder
-  return { who, host, pid, command, since: seen.since }
+  return told(seen.holder, seen.since)
+}
+
+function told({ who, host, pid, command }: SharedHolder, since: string): Holder {
+  return { who, host, pid, command, since }
 }
 
 /** A lock that is kept by renewing it. */

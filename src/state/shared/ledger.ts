@@ -16,6 +16,8 @@ export interface Head {
   readonly link: string
   /** Where it lives now: nobody goes on here. */
   readonly movedTo?: string | undefined
+  /** Of a record that is sent to others: the last entry that each of them has. */
+  readonly delivered?: Readonly<Record<string, number>> | undefined
   readonly seal: string
 }
 
@@ -56,27 +58,35 @@ export interface SeenLock {
 }
 
 /**
- * A far store that keeps the entries of one state and its lock. It neither reads nor believes what it keeps. Each write says what it
- * follows and takes place as a whole or not at all; one that finds something else gives false. Where no answer came, repeating it is
- * harmless: it then gives false although it was done, and who asked looks.
+ * What keeps the entries of one chain. It neither reads nor believes what it keeps. Each write says what it follows and takes place as
+ * a whole or not at all; one that finds something else gives false. Where no answer came, repeating it is harmless: it then gives false
+ * although it was done, and who asked looks.
  * @throws FettleError `STATE_UNREACHABLE` where trying again may help, and others where it does not
  */
-export interface Ledger {
+export interface Keeper {
   /** For people, without a password. */
   readonly name: string
   /** Undefined where there is none. */
   read(): Promise<Kept | undefined>
   /** Its head alone. */
   head(): Promise<Head | undefined>
+  /** The entries from this one on. */
+  since(serial: number): Promise<readonly Entry[]>
+  /** Begins a chain where there is none. */
+  make(head: Head): Promise<void>
+  /** Writes entries behind the one of `from`; what is before the new base is dropped. @param fence of the lock that is renewed with it; undefined where there is none */
+  append(fence: number | undefined, from: Head, to: Head, entries: readonly Entry[]): Promise<boolean>
+  /** Takes all of it away. */
+  drop(): Promise<void>
+  close(): Promise<void>
+}
+
+/** A far store that keeps the entries of one state and its lock. */
+export interface Ledger extends Keeper {
   /** Undefined where there is no state. */
   look(): Promise<SeenLock | undefined>
-  /** Begins a state where there is none. */
-  make(head: Head): Promise<void>
   /** Takes a lock that nobody renewed since it was seen. */
   seize(seen: SeenLock, holder: SharedHolder, leaseMs: number): Promise<boolean>
   renew(fence: number): Promise<boolean>
   release(fence: number): Promise<void>
-  /** Writes entries behind the one of `from`, and renews the lock; what is before the new base is dropped. */
-  append(fence: number, from: Head, to: Head, entries: readonly Entry[]): Promise<boolean>
-  close(): Promise<void>
 }

@@ -31,21 +31,20 @@ export interface SharedGiven {
 /** Opens the way to a state that machines share. @throws FettleError `STORE_INVALID` */
 export function openShared({ address, place, keys, folder, env }: SharedGiven): SharedHome {
   const leaseMs = leaseOf(address)
-  const { name, open } = ledgerOf(address, place, leaseMs, env)
+  const { name, open } = ledgerOf(address, leaseMs, env)
   return new SharedHome({ place, name, open, leaseMs, keys, folder })
 }
 
 function ledgerOf(
   address: string,
-  place: string,
   leaseMs: number,
   env: SharedGiven["env"],
-): { name: string; open: () => Ledger } {
+): { name: string; open: (place: string) => Ledger } {
   const answerMs = Math.max(leaseMs / 2, ANSWER_MIN_MS)
   const scheme = /^([a-z0-9]{1,20}):\/\//.exec(address)?.[1]
   if (scheme === "s3") {
     const { login, name, prefix } = bucketLogin(address, env, answerMs)
-    return { name, open: () => new S3Ledger({ place, name, prefix, login }) }
+    return { name, open: (place) => new S3Ledger({ place, name, prefix, login }) }
   }
   if (scheme !== "postgres" && scheme !== "postgresql")
     throw new FettleError(
@@ -53,7 +52,7 @@ function ledgerOf(
       scheme === undefined ? "the address of the store is none" : `there is no store for ${scheme}://`,
     )
   const { login, name } = postgresLogin(address, env("PGPASSWORD"))
-  return { name, open: () => new PostgresLedger({ place, login, name, answerMs }) }
+  return { name, open: (place) => new PostgresLedger({ place, login, name, answerMs }) }
 }
 
 /** `?lease=20s` */

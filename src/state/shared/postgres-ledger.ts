@@ -29,7 +29,7 @@ const DURABLE = `durable as (select set_config('synchronous_commit',
 
 const APPEND = `with ${DURABLE},
   moved as (update fettle_state set head = $4, link = $5, seal = $6, renewed = clock_timestamp(), renewals = renewals + 1
-    where place = $1 and fence = $2 and seal = $3 returning place),
+    where place = $1 and ($2::bigint is null or fence = $2) and seal = $3 returning place),
   gone as (delete from fettle_entry e using moved where e.place = moved.place and e.serial < $8),
   put as (insert into fettle_entry select moved.place, (each ->> 0)::bigint, each ->> 1, each ->> 2
     from moved, json_array_elements($7::json) as each returning 1)
@@ -89,6 +89,19 @@ export class PostgresLedger implements Ledger {
     return rows?.[0] === undefined ? undefined : this.#parsed<Head>(rows[0].body, "its head")
   }
 
+  async since(serial: number): Promise<readonly Entry[]> {
+    const text = "select serial, body, link from fettle_entry where place = $1 and serial >= $2 order by serial"
+    return ((await this.#askAny(text, [this.#place.place, serial])) ?? []).map(entryIn)
+  }
+
+  async drop(): Promise<void> {
+    await this.#ask(
+      `with gone as (delete from fettle_entry where place = $1 returning 1), state as (delete from fettle_state where place = $1 returning 1)
+       select (select count(*) from gone) + (select count(*) from state) as gone`,
+      [this.#place.place],
+    )
+  }
+
   async look(): Promise<SeenLock | undefined> {
     const row = (await this.#askAny(SEE, [this.#place.place]))?.[0]
     if (row === undefined) return undefined
@@ -132,10 +145,10 @@ export class PostgresLedger implements Ledger {
     await this.#ask("update fettle_state set holder = null where place = $1 and fence = $2", [this.#place.place, fence])
   }
 
-  async append(fence: number, from: Head, to: Head, entries: readonly Entry[]): Promise<boolean> {
+  async append(fence: number | undefined, from: Head, to: Head, entries: readonly Entry[]): Promise<boolean> {
     const rows = entries.map(({ serial, body, link }) => [serial, body, link])
     const texts = [JSON.stringify(to), to.link, to.seal, JSON.stringify(rows)]
-    const [done] = await this.#ask(APPEND, [this.#place.place, fence, from.seal, ...texts, to.base])
+    const [done] = await this.#ask(APPEND, [this.#place.place, fence ?? null, from.seal, ...texts, to.base])
     return Number(done?.moved) === 1
   }
 

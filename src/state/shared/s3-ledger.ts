@@ -66,11 +66,30 @@ export class S3Ledger implements Ledger {
   async read(): Promise<Kept | undefined> {
     const before = await this.#look()
     if (before === undefined) return undefined
-    const { head, parts, tail } = before.first
+    const entries = await this.#entries(before, 0)
+    return entries === undefined ? this.read() : { head: before.first.head, entries }
+  }
+
+  async since(serial: number): Promise<readonly Entry[]> {
+    const seen = await this.#look()
+    const entries = seen === undefined ? [] : await this.#entries(seen, serial)
+    return entries === undefined ? this.since(serial) : entries.filter((entry) => entry.serial >= serial)
+  }
+
+  /** All entries of the objects that hold any from this one on; undefined where it was changed while it was read. */
+  async #entries(seen: Seen, serial: number): Promise<readonly Entry[] | undefined> {
+    const parts = seen.first.parts.filter(({ last }) => last >= serial)
     const texts = await this.#asked(() => Promise.all(parts.map(({ key }) => this.#bucket.get(key))))
-    if (texts.includes(undefined) && (await this.#look())?.object.etag !== before.object.etag) return this.read()
+    if (texts.includes(undefined) && (await this.#look())?.object.etag !== seen.object.etag) return undefined
     const entries = texts.flatMap((each) => (each === undefined ? [] : this.#parsed<readonly Entry[]>(each.text)))
-    return { head, entries: [...entries, ...tail] }
+    return [...entries, ...seen.first.tail]
+  }
+
+  async drop(): Promise<void> {
+    const parts = (await this.#look())?.first.parts ?? []
+    this.#seen = undefined
+    await this.#asked(() => this.#bucket.delete(`${this.#key}.json`))
+    await Promise.all(parts.map(({ key }) => this.#bucket.delete(key).catch(() => {}))) // garbage costs little
   }
 
   async head(): Promise<Head | undefined> {
@@ -122,7 +141,7 @@ export class S3Ledger implements Ledger {
     await this.#replace(fence, (first) => ({ ...first, lock: { ...first.lock, holder: undefined } }))
   }
 
-  append(fence: number, from: Head, to: Head, entries: readonly Entry[]): Promise<boolean> {
+  append(fence: number | undefined, from: Head, to: Head, entries: readonly Entry[]): Promise<boolean> {
     let old: readonly Part[] = []
     return this.#replace(fence, async (first) => {
       if (first.head.seal !== from.seal) return first.head.seal === to.seal ? "done" : undefined
@@ -149,13 +168,14 @@ export class S3Ledger implements Ledger {
 
   /** Replaces the first object as long as the lock is ours. @param change gives undefined where it must not be done, "done" where it is */
   async #replace(
-    fence: number,
+    fence: number | undefined,
     change: (first: First) => First | "done" | undefined | Promise<First | "done" | undefined>,
   ): Promise<boolean> {
     for (let tries = 0; tries < TRIES_MAX; tries += 1) {
       const seen = this.#seen ?? (await this.#look())
       const lock = seen?.first.lock
-      if (seen === undefined || lock?.fence !== fence || lock.holder === undefined) return false
+      if (seen === undefined || lock === undefined) return false
+      if (fence !== undefined && (lock.fence !== fence || lock.holder === undefined)) return false
       const next = await change({ ...seen.first, lock: { ...lock, renewals: lock.renewals + 1 } })
       if (next === undefined || next === "done") return next === "done"
       if (await this.#put(next, { etag: seen.object.etag })) return true

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto"
 import { FettleError } from "../../errors.ts"
 import { type DataKey, findKey, type KeyPlaces } from "../../secrets/key.ts"
-import type { Held, OnWait, StateHome } from "../home.ts"
-import type { Holder } from "../lock.ts"
+import type { Held, RecordPlace, StateHome } from "../home.ts"
+import type { Holder, OnWait } from "../lock.ts"
 import type { Whole } from "../store.ts"
 import { refuseAltered, sealed } from "./chain.ts"
 import { HolderNote } from "./holder-note.ts"
@@ -11,7 +11,7 @@ import type { Head, Kept, Ledger } from "./ledger.ts"
 import { Remembered } from "./remembered.ts"
 import { retrying } from "./retry.ts"
 import { operationIn, SharedStore } from "./shared-store.ts"
-import { Witness } from "./witness.ts"
+import { type Seen, Witness } from "./witness.ts"
 
 /** The version of what stands in heads and entries. */
 const FORMAT = 1
@@ -22,8 +22,8 @@ export interface SharedParts {
   readonly place: string
   /** For people, without a password. */
   readonly name: string
-  /** Opens a way to the store; it is closed after each use. */
-  readonly open: () => Ledger
+  /** Opens a way to what is kept under a name; it is closed after each use. */
+  readonly open: (place: string) => Ledger
   readonly leaseMs: number
   readonly keys: KeyPlaces
   /** Folder of state on this machine. */
@@ -34,6 +34,7 @@ export interface SharedParts {
 export class SharedHome implements StateHome {
   readonly isShared = true
   readonly name: string
+  readonly record: RecordPlace
   readonly #parts: SharedParts
   readonly #witness: Witness
   readonly #note: HolderNote
@@ -43,6 +44,14 @@ export class SharedHome implements StateHome {
     this.name = `${parts.name} (${parts.place})`
     this.#witness = new Witness(parts.folder, parts.place, parts.name)
     this.#note = new HolderNote(parts.folder, parts.place)
+    const record = `${parts.place}/audit` // no name of a program or stage holds a slash
+    this.record = {
+      place: record,
+      name: `${parts.name} (${record})`,
+      open: () => parts.open(record),
+      witness: new Witness(parts.folder, `${parts.place}.audit`, parts.name, "AUDIT_ROLLED_BACK"),
+      patienceMs: patienceOf(parts.leaseMs),
+    }
   }
 
   exists(): Promise<boolean> {
@@ -64,12 +73,13 @@ export class SharedHome implements StateHome {
 
   read<T>(read: Parameters<StateHome["read"]>[0] & ((store: never) => Promise<T>)): Promise<T | undefined> {
     return this.#with(async (ledger) => {
+      const seen = this.#witness.look()
       const kept = await this.#asked(() => ledger.read())
       if (kept === undefined) {
-        this.#witness.refuseOlder(undefined)
+        this.#witness.refuseOlder(undefined, seen)
         return undefined
       }
-      const { remembered } = this.#checked(kept)
+      const { remembered } = this.#checked(kept, seen)
       const reader = {
         load: async () => remembered.snapshot(kept.head.keyId),
         runs: async () => remembered.runs(),
@@ -87,13 +97,16 @@ export class SharedHome implements StateHome {
 
   async take(holder: Omit<Holder, "since">, onWait?: OnWait): Promise<Held> {
     const { leaseMs } = this.#parts
-    const ledger = this.#parts.open()
+    const ledger = this.#parts.open(this.#parts.place)
     try {
       await this.#makeWhereNone(ledger)
       const taker = sharedHolder(holder)
-      const fence = await takeLease(ledger, taker, leaseMs, onWait)
+      let overtook: Holder | undefined
+      const fence = await takeLease(ledger, taker, leaseMs, onWait, (before) => {
+        overtook = before
+      })
       try {
-        return await this.#opened(ledger, fence, this.#note.write(taker))
+        return { ...(await this.#opened(ledger, fence, this.#note.write(taker))), overtook }
       } catch (thrown) {
         await ledger.release(fence).catch(() => {})
         throw thrown
@@ -105,9 +118,10 @@ export class SharedHome implements StateHome {
   }
 
   async #opened(ledger: Ledger, fence: number, ended: () => void): Promise<Held> {
+    const seen = this.#witness.look()
     const kept = await this.#asked(() => ledger.read())
     if (kept === undefined) throw new FettleError("STATE_WRITE", `${this.name} was removed while it was opened`)
-    const { remembered, key } = this.#checked(kept)
+    const { remembered, key } = this.#checked(kept, seen)
     const store = new SharedStore({ ledger, key, ...kept, remembered, fence, leaseMs: this.#parts.leaseMs })
     await store.foldWhereLong(kept.entries)
     this.#witness.remember(store)
@@ -120,8 +134,9 @@ export class SharedHome implements StateHome {
   }
 
   async #makeWhereNone(ledger: Ledger): Promise<void> {
+    const seen = this.#witness.look()
     if ((await this.#asked(() => ledger.head())) !== undefined) return
-    this.#witness.refuseOlder(undefined)
+    this.#witness.refuseOlder(undefined, seen)
     const key = this.#givenKey()
     const empty = { base: 1, baseLink: "", serial: 0, link: "" }
     const { place } = this.#parts
@@ -130,13 +145,13 @@ export class SharedHome implements StateHome {
   }
 
   /** What is kept, once all of it is proven. */
-  #checked(kept: Kept): { remembered: Remembered; key: DataKey } {
+  #checked(kept: Kept, seen: Seen | undefined): { remembered: Remembered; key: DataKey } {
     const { head } = kept
     if (!(head.format <= FORMAT))
       throw new FettleError("STATE_NEWER", `${this.name} has format ${head.format}; this Fettle knows ${FORMAT}`)
     const key = this.#keyOf(head)
     refuseAltered(key, this.#parts.place, kept, this.name)
-    this.#witness.refuseOlder(kept)
+    this.#witness.refuseOlder(kept, seen)
     if (head.movedTo !== undefined) throw new FettleError("STATE_MOVED", `${this.name} was moved to ${head.movedTo}`)
     return { remembered: rememberedIn(kept), key }
   }
@@ -171,7 +186,7 @@ export class SharedHome implements StateHome {
   }
 
   async #with<T>(use: (ledger: Ledger) => Promise<T>): Promise<T> {
-    const ledger = this.#parts.open()
+    const ledger = this.#parts.open(this.#parts.place)
     try {
       return await use(ledger)
     } finally {

@@ -6,7 +6,10 @@ import { makeStateFolder } from "../folder.ts"
 import type { Kept } from "./ledger.ts"
 import { droppedLinks } from "./shared-store.ts"
 
-interface Seen {
+type RolledBack = "STATE_ROLLED_BACK" | "AUDIT_ROLLED_BACK"
+
+/** What was seen last. */
+export interface Seen {
   readonly store: string
   readonly lineage: string
   readonly serial: number
@@ -21,21 +24,31 @@ export class Witness {
   readonly #file: string
   readonly #folder: string
   readonly #store: string
+  readonly #code: RolledBack
 
-  constructor(folder: string, place: string, store: string) {
+  constructor(folder: string, place: string, store: string, code: RolledBack = "STATE_ROLLED_BACK") {
     const mark = createHash("sha256").update(store).digest("hex").slice(0, 8)
     this.#folder = folder
     this.#file = join(folder, "seen", `${place}.${mark}.json`)
     this.#store = store
+    this.#code = code
   }
 
-  /** @throws FettleError `STATE_ROLLED_BACK` */
-  refuseOlder(kept: Kept | undefined): void {
-    const seen = this.#read()
+  /**
+   * What this machine saw last; undefined where it never saw anything. Looked at before the store is: another process of this machine may
+   * write and remember in between.
+   * @throws FettleError as `refuseOlder`
+   */
+  look(): Seen | undefined {
+    return this.#read()
+  }
+
+  /** @param seen as `look` gave it before the store was read. @throws FettleError `STATE_ROLLED_BACK` */
+  refuseOlder(kept: Kept | undefined, seen: Seen | undefined): void {
     if (seen === undefined) return
     const fact = older(seen, kept)
     if (fact === undefined) return
-    throw new FettleError("STATE_ROLLED_BACK", `${this.#store}: ${fact}`, {
+    throw new FettleError(this.#code, `${this.#store}: ${fact}`, {
       next: `find out who put it back; where it is meant, rm ${this.#file}`,
     })
   }
@@ -57,16 +70,16 @@ export class Witness {
     } catch (thrown) {
       if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return undefined
       const fact = `${this.#file} cannot be read: ${causeText(thrown)}`
-      throw new FettleError("STATE_ROLLED_BACK", fact, { next: `rm ${this.#file}, if what is in the store is right` })
+      throw new FettleError(this.#code, fact, { next: `rm ${this.#file}, if what is in the store is right` })
     }
   }
 }
 
 /** Where so much has come since that nobody knows the link any more, only that it is later. */
 function older(seen: Seen, kept: Kept | undefined): string | undefined {
-  if (kept === undefined) return `there is no state, and this machine has seen ${seen.serial} entries of it`
+  if (kept === undefined) return `there is nothing, and this machine has seen ${seen.serial} entries of it`
   const { head, entries } = kept
-  if (head.lineage !== seen.lineage) return "there is another state than the one that this machine has seen"
+  if (head.lineage !== seen.lineage) return "what is there is another one than this machine has seen"
   if (head.serial < seen.serial)
     return `it ends with entry ${head.serial}, and this machine has seen entry ${seen.serial}`
   const there = entries.find(({ serial }) => serial === seen.serial)?.link
