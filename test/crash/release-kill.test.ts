@@ -7,7 +7,7 @@ import { planHere, runChild, runHere } from "../support/crash.ts"
 const KILLS = 12
 /** So few requests prove a healthy version that a test need not wait for minutes. */
 const PROVEN = {
-  errors: { source: { from: "traffic", counts: "errors" }, worstRate: 0.2, usualRate: 0.001 },
+  errors: { source: { from: "traffic", counts: "errors" }, worstRate: 0.2, usualRate: 0.04 },
 } as const
 
 describe.skipIf(!canStartHaproxy())("a release that is killed", () => {
