@@ -5,6 +5,7 @@ import { performance } from "node:perf_hooks"
 import { directions } from "./check/directions.mjs"
 import { houseRules } from "./check/house-rules.mjs"
 import { published } from "./check/published.mjs"
+import { supplyChain } from "./check/supply-chain.mjs"
 import { formatAndLint, types, unused } from "./check/tools.mjs"
 import { documentation } from "./docs.mjs"
 
@@ -18,6 +19,7 @@ const steps = {
   directions,
   "house rules": houseRules,
   "unused code": unused,
+  "supply chain": supplyChain,
   "packed package": published,
   documentation,
 }

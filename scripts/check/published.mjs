@@ -3,6 +3,7 @@ import { globSync, lstatSync, mkdtempSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { build } from "../build.mjs"
+import { sbom } from "../sbom.mjs"
 import { capture, root } from "../step.mjs"
 
 const MAX_MB = 30
@@ -17,6 +18,7 @@ export async function published() {
     const found = await Promise.all([
       tool("publint", packed.path),
       tool("attw", packed.path),
+      billed(packed.path),
       installed(folder, packed.path),
     ])
     const problems = [...unwanted(packed.files), ...found.flatMap(({ problems }) => problems)]
@@ -52,6 +54,19 @@ async function tool(name, tarball) {
   }
   const { code, text } = await capture(args[name], { env: { ...process.env, NO_COLOR: "1" } })
   return { problems: code === 0 ? [] : [`${name}:\n${text}`] }
+}
+
+/** Its bill of materials names what is really in it: as its source maps say, and no less than what the bundler took in. */
+async function billed(tarball) {
+  const { bill, problems } = await sbom(tarball)
+  const listed = bill.components.filter(({ properties }) => properties.some(({ value }) => value === "bundled"))
+  const names = new Set(listed.map(({ name, version }) => `${name} ${version}`))
+  const licences = readFileSync(join(root, "dist/LICENSES.txt"), "utf8")
+  const taken = [...licences.matchAll(/^(\S+ \d\S*) \([^)]+\)$/gm)].map(([, name]) => name)
+  for (const name of taken) if (!names.has(name)) problems.push(`the bill of materials lacks ${name}`)
+  for (const name of names)
+    if (!taken.includes(name)) problems.push(`the bill of materials has ${name}, whose licence is not in it`)
+  return { problems }
 }
 
 /** Installs the tarball as a user would, and counts what came. */

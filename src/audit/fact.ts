@@ -19,8 +19,17 @@ export interface Approved {
 
 /** What is recorded. Plain data; names of secrets and never their values. */
 export type Fact =
-  /** @property program hash of the files that the program was loaded from */
-  | { readonly type: "run.started"; readonly program?: string | undefined; readonly forced?: readonly string[] }
+  /**
+   * @property program hash of the files that the program was loaded from
+   * @property asked what was said besides: which part of it, which parameters
+   * @property forced what overrides a refusal
+   */
+  | {
+      readonly type: "run.started"
+      readonly program?: string | undefined
+      readonly asked?: readonly string[]
+      readonly forced?: readonly string[]
+    }
   /** The lock was held by a run that was killed or cut off. */
   | {
       readonly type: "lock.overtaken"

@@ -10,6 +10,7 @@ export function factText(fact: Fact, command: string): string {
       return [
         `${command} begun`,
         ...(fact.program === undefined ? [] : [`program ${fact.program.slice(0, SHORT)}`]),
+        ...(fact.asked === undefined ? [] : [fact.asked.join(" ")]),
         ...(fact.forced === undefined ? [] : [`forced: ${fact.forced.join(", ")}`]),
       ].join("; ")
     case "lock.overtaken":

@@ -46,7 +46,12 @@ export function recordKey({ home, keys }: Pick<Accounting, "home" | "keys">): Da
   const key = findKey(keys)
   if (key !== undefined) return key
   if (!home.isShared) return makeKey(keys)
-  throw new FettleError("STATE_KEY_MISSING", `${home.name} needs its data key, and there is none here`)
+  return missingKey(home)
+}
+
+/** @throws FettleError `STATE_KEY_MISSING` */
+export function missingKey({ name }: Pick<StateHome, "name">): never {
+  throw new FettleError("STATE_KEY_MISSING", `${name} needs its data key, and there is none here`)
 }
 
 /**

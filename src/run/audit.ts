@@ -2,8 +2,9 @@ import { createHash } from "node:crypto"
 import type { Recorded } from "../audit/fact.ts"
 import { lineOf } from "../audit/sinks/sink.ts"
 import { FettleError } from "../errors.ts"
+import { findKey } from "../secrets/key.ts"
 import type { Entry } from "../state/shared/ledger.ts"
-import { type Accounting, trailOf } from "./account.ts"
+import { type Accounting, missingKey, trailOf } from "./account.ts"
 
 /** A record that was proven, from its first entry to its last. */
 export interface Audit {
@@ -17,12 +18,23 @@ export interface Audit {
  * @throws FettleError `AUDIT_ALTERED` naming the entry, `AUDIT_ROLLED_BACK`, `STATE_KEY_WRONG`, `STATE_KEY_MISSING`
  */
 export async function readAudit(accounting: Accounting): Promise<Audit> {
-  const trail = trailOf(accounting)
+  const key = findKey(accounting.keys)
+  if (key === undefined && (await isEmpty(accounting))) return { records: [], delivered: {} } // to look makes no key
+  const trail = trailOf(accounting, key ?? missingKey(accounting.home))
   try {
     const head = await trail.chain.head()
     return { records: head === undefined ? [] : await trail.chain.since(0), delivered: head?.delivered ?? {} }
   } finally {
     await trail.close()
+  }
+}
+
+async function isEmpty({ home }: Accounting): Promise<boolean> {
+  const keeper = home.record.open()
+  try {
+    return (await keeper.head()) === undefined
+  } finally {
+    await keeper.close()
   }
 }
 

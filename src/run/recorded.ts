@@ -41,8 +41,13 @@ export async function recorded(
   const acceptIn = (sessions: Sessions): Accept => accepting(context, trail, consent, sessions)
   try {
     const program = setup.sources?.()
-    const forced = forcedIn(options)
-    await trail.note({ type: "run.started", ...(program && { program }), ...(forced.length > 0 && { forced }) })
+    const [asked, forced] = [askedIn(options, setup.params), forcedIn(options)]
+    await trail.note({
+      type: "run.started",
+      ...(program && { program }),
+      ...(asked.length > 0 && { asked }),
+      ...(forced.length > 0 && { forced }),
+    })
     if (overtook !== undefined) await trail.note({ type: "lock.overtaken", from: overtook })
     await trail.ready()
     return await ended(context, trail, await work(acceptIn))
@@ -122,6 +127,19 @@ function tally(words: readonly string[]): ReadonlyMap<string, number> {
   const counts = new Map<string, number>()
   for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1)
   return counts
+}
+
+/** So many words of what was asked are recorded. */
+const ASKED_MAX = 50
+
+/** Which part of a program is meant, and with which parameters. */
+function askedIn({ targets = [], limit }: PlanOptions, params: RunContext["setup"]["params"] = {}): readonly string[] {
+  const words = [
+    ...targets.map((target) => `--target ${target}`),
+    ...(limit === undefined ? [] : [`--limit ${limit}`]),
+    ...Object.entries(params).map(([name, value]) => `--param ${name}=${value}`),
+  ]
+  return words.length > ASKED_MAX ? [...words.slice(0, ASKED_MAX), `… (${words.length})`] : words
 }
 
 /** Every option by which a person overrides what a plan would refuse, or has done what nothing asks for. */

@@ -67,12 +67,19 @@ test("the program of docs/audit.md: who did what stands in the audit and in its 
   user.write("fettle.ts", /^```ts\n(.*?)^```$/ms.exec(readFileSync(PAGE, "utf8"))?.[1] ?? "")
   const run = (...args: string[]) => user.fettle(args)
   expect(await run("audit")).toMatchObject({ code: 0, stdout: "Nothing is recorded of shop (dev) yet.\n" })
+  expect([user.has(".fettle"), user.has("home/.config/fettle/state.key")], "to look makes nothing").toEqual([
+    false,
+    false,
+  ])
   expect(await run("apply", "--yes")).toMatchObject({ code: 0 })
   expect(await run("plan", "--check")).toMatchObject({ code: 0 })
   expect(await run("verify")).toMatchObject({ code: 0 })
   const shown = await run("audit")
   expect(shown).toMatchObject({ code: 0, stderr: "" })
   expect(shown.stdout).toMatch(/apply begun; program [0-9a-f]{12}/)
+  const lost = await user.fettle(["audit"], { env: { FETTLE_STATE_KEY_FILE: user.path("nowhere.key") } })
+  expect(lost).toMatchObject({ code: 1, text: expect.stringContaining("STATE_KEY_MISSING") })
+  expect(user.has("nowhere.key")).toBe(false)
   expect(shown.stdout).toMatch(/local is host:\S+/)
   expect(shown.stdout).toMatch(/plan [0-9a-f]{12} accepted \(--yes\): 1 create/)
   expect(shown.stdout).toMatch(/apply ended: done, exit code 0/)
@@ -150,6 +157,7 @@ test("what CI says of itself is recorded as its claim, with text that would be a
   const shown = await user.run("audit")
   expect(shown.stdout).toMatch(/^[\x20-\x7e\n]*$/)
   expect(shown.stdout.split("\n").filter((line) => /^9 /.test(line))).toHaveLength(1)
+  expect(all.find(({ fact }) => fact.asked !== undefined)?.fact.asked).toEqual(["--param motd=Hi"])
   const eves = await audited(user, "--by", "eve")
   expect(eves.map(({ serial }) => serial)).toEqual(all.filter((each) => each.ci).map(({ serial }) => serial))
   const run = all.at(-1)?.run as string

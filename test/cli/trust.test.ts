@@ -63,7 +63,8 @@ describe.skipIf(!canStartHosts())("fettle trust", () => {
       [...fleet, "Host gone", "  HostName 127.0.0.1", "  Port 1", "Host *", "  HashKnownHosts yes", ""].join("\n"),
     )
     writeFileSync(one.knownHosts, "somewhere.example ssh-ed25519 AAAA", { mode: 0o600 })
-    const ended = await place().fettle(["trust", "one", "two", "gone", "--config", config, "--unseen"])
+    const user = place("notes")
+    const ended = await user.fettle(["trust", "one", "two", "gone", "--config", config, "--unseen"])
     expect(ended.text).toContain("2 keys are known now")
     expect(ended.text).toContain("port 1: connection refused")
     expect(ended.code).toBe(1)
@@ -72,6 +73,10 @@ describe.skipIf(!canStartHosts())("fettle trust", () => {
     )
     const again = await place().fettle(["trust", "one", "two", "--config", config])
     expect(again.code).toBe(0)
+    const { stdout: audit } = await user.fettle(["audit"])
+    expect(audit).toMatch(
+      /trust begun; forced: --unseen[\s\S]* trust one \S.*SHA256:.*, two .*[\s\S]*trust ended: done/,
+    )
   })
 
   test("behind a jump host that nobody knows, that one is to be trusted first", async () => {

@@ -18,10 +18,15 @@ export async function output(call: Call): Promise<number> {
     name === undefined ? allOutputs(snapshot, opening) : outputAt(snapshot, name, opening)
   if (key === undefined) return told(call, read(undefined), name)
   const names = secretsIn(snapshot, name)
-  return byHand(place.accounting, `output ${name ?? ""} --reveal`, ["--reveal"], async (trail) => {
-    for (const each of names) await trail.secretOpened(each)
-    return told(call, read(key), name)
-  })
+  return byHand(
+    place.accounting,
+    `output ${name === undefined ? "" : `${name} `}--reveal`,
+    ["--reveal"],
+    async (trail) => {
+      for (const each of names) await trail.secretOpened(each)
+      return told(call, read(key), name)
+    },
+  )
 }
 
 function told(call: Call, value: unknown, name: string | undefined): number {
