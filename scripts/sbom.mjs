@@ -117,7 +117,7 @@ function componentOf(place, locked, how) {
     version,
     purl,
     scope: "required",
-    licenses: [{ license: { id: license } }],
+    licenses: [/ (OR|AND|WITH) /.test(license) ? { expression: license } : { license: { id: license } }],
     hashes: [{ alg: "SHA-512", content }], // of the library's own tarball
     properties: how.map((value) => ({ name: "fettle:how", value })),
   }

@@ -222,6 +222,24 @@ test("killed between an entry and its sink: the lock is taken over, that is reco
   expect(far.taken.map(({ serial }) => serial)).toEqual(later.map(({ serial }) => serial))
 })
 
+test("killed before it heard that a sink has it: it comes again, in order, and none is lost", async () => {
+  let killed: ReturnType<Place["start"]> | undefined
+  const far = await webhook(() => {
+    killed?.child.kill("SIGKILL")
+    return 200
+  })
+  const user = shop(`[{ webhook: "${far.url}", key: secret.env("AUDIT_KEY") }]`)
+  killed = user.start(["apply", "--yes"], { env: ENV })
+  expect((await killed.ended).signal).toBe("SIGKILL")
+  killed = undefined
+  const first = far.taken.length
+  expect(first).toBeGreaterThan(3)
+  expect(await user.run("audit", "--send")).toMatchObject({ code: 0 })
+  const all = (await audited(user)).map(({ serial }) => serial)
+  const taken = far.taken.map(({ serial }) => serial)
+  expect([taken.slice(0, first), taken.slice(first)]).toEqual([all.slice(0, first), all])
+})
+
 test("an audit that was edited, cut or removed: nothing is applied, and it says which entry and what to do", async () => {
   const user = shop(`[{ file: "copy.jsonl" }]`)
   expect(await user.run("apply", "--yes")).toMatchObject({ code: 0 })

@@ -1,10 +1,15 @@
+import { chmodSync, readFileSync } from "node:fs"
+import { join } from "node:path"
 import { logins, program, resource, secret } from "fettle"
+import * as host from "fettle/host"
 import { type Connection, plainDriver, provider } from "fettle/provider"
 import { Client } from "pg"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { z } from "zod"
 import type { RunSetup } from "../../src/run/context.ts"
+import { need } from "../support/need.ts"
 import { changesOf, runsIn, testFolder } from "../support/runs.ts"
+import { canStartHosts, SshHost, stopHosts } from "../support/ssh-host.ts"
 import { canStartPostgres, PostgresWorld } from "./postgres-world.ts"
 
 /** A row of the table `flag`. */
@@ -135,6 +140,41 @@ describe.skipIf(!hasPostgres)("a target with two logins", () => {
     expect([error?.code, applied]).toEqual(["PLAN_STALE", undefined])
   })
 })
+
+const hasHosts = canStartHosts() && need("sudo", { install: "apt-get install sudo" })
+afterAll(stopHosts)
+
+test.skipIf(!hasHosts)(
+  "a host is planned by a user who may change nothing there, without the password for sudo, and changed by another",
+  async () => {
+    const password = "correct-horse-battery"
+    const users = [{ name: "reader" }, { name: "deploy", password }]
+    const { config } = await SshHost.start("web1", { users, sudoers: ["deploy ALL=(ALL) ALL"] })
+    const [folder, there] = [testFolder(), testFolder()]
+    chmodSync(there, 0o755) // root's, and everybody may look
+    const site = program("site", {}, () => {
+      const web = logins({
+        plan: host.ssh("web1", { name: "web1", config, user: "reader" }),
+        apply: host.ssh("web1", {
+          name: "web1",
+          config,
+          user: "deploy",
+          become: { by: "sudo", password: secret.env("SUDO_URL") },
+        }),
+      })
+      resource(host.file, "page", { path: join(there, "page"), content: "Open until six.\n" }, { on: web })
+    })
+    const planning = job(folder, {})
+    const planned = await planning.plan(site, { bound: true })
+    expect([planned.error, changesOf(planned)]).toEqual([undefined, ["create host.file[page]"]])
+    const applying = job(folder, { SUDO_URL: password })
+    const applied = await applying.apply(site, {}, JSON.parse(JSON.stringify(planned.plan)))
+    expect(applied).toMatchObject({ outcome: "done", error: undefined })
+    expect(readFileSync(join(there, "page"), "utf8")).toBe("Open until six.\n")
+    expect(await planning.plan(site)).toMatchObject({ outcome: "unchanged", error: undefined })
+    expect([planning.asked(), new Set(applying.asked())]).toEqual([[], new Set(["SUDO_URL"])])
+  },
+)
 
 test("two logins have one type and one name", () => {
   const wrong = (plan: Connection<Client>, apply: Connection<Client>) => () =>
