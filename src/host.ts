@@ -1,3 +1,4 @@
+export { type ContainerOptions, container } from "./connect/docker/container-host.ts"
 export type { HostClient } from "./connect/host/kind.ts"
 export { type LocalOptions, local } from "./connect/host/local.ts"
 export { ssh } from "./connect/host/ssh.ts"

@@ -2,14 +2,17 @@ import { openEngine } from "../connect/docker/engine.ts"
 import type { EngineClient } from "../connect/docker/engine-client.ts"
 import type { EngineOptions } from "../connect/docker/engine-options.ts"
 import { FettleError } from "../errors.ts"
+import type { OpenContext } from "../provider.ts"
 import type { Call } from "./call.ts"
 
 /** Whether a command that looks is about a Docker Engine. @throws FettleError `USAGE` where what is given is about a host */
 export function isAboutEngine({ options, args, command }: Call): boolean {
   const { docker, host, context, become, local, askPassword, port } = options
   if (docker !== true) {
-    if (host === undefined && context === undefined) return false
-    throw new FettleError("USAGE", "--host and --context are for --docker", { next: `fettle ${command} --docker` })
+    if ((host === undefined && context === undefined) || args.some(isContainer)) return false
+    throw new FettleError("USAGE", "--host and --context are for --docker and docker://NAME", {
+      next: `fettle ${command} --docker`,
+    })
   }
   const refuse = (fact: string, next: string): never => {
     throw new FettleError("USAGE", fact, { next })
@@ -24,6 +27,11 @@ export function isAboutEngine({ options, args, command }: Call): boolean {
     )
   if (local === true) refuse("--docker is of this machine anyway", `fettle ${command} --docker`)
   return true
+}
+
+/** Whether a word that names a host names a container. */
+export function isContainer(word: string): boolean {
+  return word.startsWith("docker://")
 }
 
 /** How the Engine is reached, as `docker.engine` takes it. */
@@ -41,17 +49,22 @@ export async function withEngine<T>(
   use: (client: EngineClient, target: string, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const { signal } = new AbortController()
-  const { client, target, close } = await openEngine(engineOptionsOf(call), {
+  const { client, target, close } = await openEngine(engineOptionsOf(call), lookingContext(call, signal))
+  try {
+    return await use(client, target, signal)
+  } finally {
+    await close()
+  }
+}
+
+/** What an Engine is opened with that is only looked at. */
+export function lookingContext(call: Call, signal: AbortSignal): OpenContext {
+  return {
     signal,
     reveal: () => {
       throw new FettleError("INTERNAL", "an Engine that is only looked at needs no secret of a program")
     },
     log: (text) => process.stderr.write(`${text}\n`),
     env: (name) => call.around.env[name],
-  })
-  try {
-    return await use(client, target, signal)
-  } finally {
-    await close()
   }
 }

@@ -35,8 +35,8 @@ const REACHING = [
 ] as const
 const ENGINE = [
   ["--docker", "the Docker Engine of this machine, or as DOCKER_HOST and the docker context say"],
-  ["--host <address>", "with --docker: unix://, tcp:// or ssh://user@host"],
-  ["--context <name>", "with --docker: a context of the docker command"],
+  ["--host <address>", "with --docker or docker://NAME: unix://, tcp:// or ssh://user@host"],
+  ["--context <name>", "with --docker or docker://NAME: a context of the docker command"],
 ] as const
 const JUNIT = ["--junit <file>", "write checks and tasks as JUnit XML"] as const
 const PLANNING = [TARGET, LIMIT, REPLACE, REFRESH, TYPES, ABSENT, DELETES, OTHER, PARALLEL]

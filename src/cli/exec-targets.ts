@@ -1,5 +1,6 @@
 import { resolve } from "node:path"
 import { pathToFileURL } from "node:url"
+import { container, containerOf } from "../connect/docker/container-host.ts"
 import { ssh } from "../connect/host/ssh.ts"
 import type { SshOptions } from "../connect/host/ssh-line.ts"
 import { FettleError } from "../errors.ts"
@@ -88,7 +89,18 @@ function namedTargets(limit: string, options: SshOptions): readonly ExecTarget[]
           next: "name hosts as ssh knows them",
         },
       )
-  return names.map((name) => ({ name, labels: [], connection: ssh(name, options) }))
+  return names.map((name) => ({ name, labels: [], connection: named(name, options) }))
+}
+
+/** A container, or what ssh reaches. @throws FettleError `USAGE`, `PROPS_INVALID` */
+function named(name: string, options: SshOptions): ExecTarget["connection"] {
+  const found = containerOf(name)
+  if (found === undefined) return ssh(name, options)
+  if (Object.keys(options).length > 0)
+    throw new FettleError("USAGE", "--become, --user and --config are for hosts behind ssh, not for containers", {
+      next: `name the user with it: ${name.replace("docker://", "docker://root@").slice(0, 80)}`,
+    })
+  return container(found.container, { name, ...(found.user !== undefined && { user: found.user }) })
 }
 
 /** What the command line says of the way to hosts. */

@@ -1,3 +1,4 @@
+import { openContainerSession } from "../connect/docker/container-host.ts"
 import { type HostSession, openSession } from "../connect/host/session.ts"
 import type { SshOptions } from "../connect/host/ssh-line.ts"
 import { FettleError } from "../errors.ts"
@@ -9,10 +10,14 @@ import type { DraftedProgram } from "../survey/draft/draft.ts"
 import { type SurveyOptions, survey } from "../survey/survey.ts"
 import { ask } from "./ask.ts"
 import { type Call, countOf } from "./call.ts"
+import { engineOptionsOf, isContainer, lookingContext } from "./engine.ts"
 import { secretPrompt } from "./secret-prompt.ts"
 
-/** Where a command without a program looks: an ssh destination, or this machine. */
-export type Target = { readonly destination: string; readonly ssh: SshOptions } | { readonly local: true }
+/** Where a command without a program looks: an ssh destination, this machine, or a container as "docker://NAME". */
+export type Target =
+  | { readonly destination: string; readonly ssh: SshOptions }
+  | { readonly local: true }
+  | { readonly word: string }
 
 /** The targets of a command line, `--local` first where it stands for one of them. @throws FettleError `USAGE` */
 export function targetsOf(call: Call, amount: number): readonly Target[] {
@@ -23,7 +28,8 @@ export function targetsOf(call: Call, amount: number): readonly Target[] {
     ...(port === undefined ? {} : { port }),
     ...becomeOf(call),
   }
-  const hosts = args.map((destination): Target => ({ destination, ssh }))
+  if (args.length > 0 && args.every(isContainer)) refuseReaching(call)
+  const hosts = args.map((word): Target => (isContainer(word) ? { word } : { destination: word, ssh }))
   const targets = options.local === true ? [{ local: true } as const, ...hosts] : hosts
   if (targets.length === amount) return targets
   throw new FettleError(
@@ -33,6 +39,14 @@ export function targetsOf(call: Call, amount: number): readonly Target[] {
       next: `fettle ${command} ${amount === 1 ? "HOST, or fettle look --local" : "HOST HOST"}`.replace("look", command),
     },
   )
+}
+
+/** @throws FettleError `USAGE` */
+function refuseReaching({ options: { become, askPassword, port }, command, args }: Call): void {
+  if (become === undefined && askPassword !== true && port === undefined) return
+  throw new FettleError("USAGE", "--become, --ask-password and --port are for hosts behind ssh, not for containers", {
+    next: `fettle ${command} ${String(args[0]).replace("docker://", "docker://root@").slice(0, 80)}`,
+  })
 }
 
 function becomeOf({ options: { become, askPassword } }: Call): Pick<SshOptions, "become"> {
@@ -45,6 +59,7 @@ function becomeOf({ options: { become, askPassword } }: Call): Pick<SshOptions, 
 
 /** What a person calls it. */
 export function nameOf(target: Target): string {
+  if ("word" in target) return target.word
   return "local" in target ? "this machine" : target.destination
 }
 
@@ -57,12 +72,15 @@ export async function withSurvey<T>(
 ): Promise<T> {
   const { signal } = new AbortController()
   const prompt = call.around.canAsk ? secretPrompt({ pause: () => () => {}, stopping: signal }) : undefined
-  const session = await openSession({
-    ...("local" in target ? {} : await reached(target, call)),
-    signal,
-    log: (text) => process.stderr.write(`${text}\n`),
-    ...(prompt === undefined ? {} : { ask: prompt }),
-  })
+  const session =
+    "word" in target
+      ? await openContainerSession(target.word, engineOptionsOf(call), lookingContext(call, signal))
+      : await openSession({
+          ...("local" in target ? {} : await reached(target, call)),
+          signal,
+          log: (text) => process.stderr.write(`${text}\n`),
+          ...(prompt === undefined ? {} : { ask: prompt }),
+        })
   try {
     return await use(
       await survey(session, nameOf(target), { ...options, signal, now: () => new Date() }),
@@ -94,7 +112,7 @@ export function withSurveys<T>(
 }
 
 /** A password for sudo is asked for once, where `--ask-password` says that there is one. */
-async function reached({ destination, ssh }: Exclude<Target, { local: true }>, { options, around }: Call) {
+async function reached({ destination, ssh }: Extract<Target, { destination: string }>, { options, around }: Call) {
   if (options.askPassword !== true) return { destination, ssh }
   if (!around.canAsk) throw new FettleError("BECOME_PASSWORD_MISSING", "nobody is there to be asked for the password")
   const password = await ask(`password for sudo on ${destination}: `, undefined, { hidden: true })

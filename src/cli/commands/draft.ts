@@ -1,4 +1,5 @@
 import { resolve } from "node:path"
+import { containerOf } from "../../connect/docker/container-host.ts"
 import { builtInMisfits } from "../../run/built-in.ts"
 import { type DraftedProgram, draft as draftOf } from "../../survey/draft/draft.ts"
 import type { Way } from "../../survey/draft/program-text.ts"
@@ -46,6 +47,11 @@ function configOf({ options: { config }, around }: Call): string | undefined {
 function wayOf(target: Target, call: Call): Way {
   if ("local" in target) return target
   const { options } = call
+  if ("word" in target) {
+    const { host, context } = options
+    const { container = "", user } = containerOf(target.word) ?? {}
+    return { container, user, engine: { host, context, sshConfig: configOf(call) } }
+  }
   const { become } = options
   return {
     destination: target.destination,

@@ -58,7 +58,8 @@ export async function exec(
   const tails = { stdout: new Tail(options.maxTailBytes), stderr: new Tail(options.maxTailBytes) }
   const deadline = deadlineOf(options, `${command[0]} in ${container}`)
   try {
-    const id = await create(client, container, command, options, deadline.signal)
+    const words = { ...options, input: options.input !== undefined }
+    const id = await createExec(client, container, command, words, deadline.signal)
     const socket = await start(client, id, options, deadline.signal)
     await converse(socket, options, tails)
     const exitCode = await exitCodeOf(client, id, deadline.signal)
@@ -84,17 +85,17 @@ function deadlineOf({ timeoutMs, signal }: ExecOptions, what: string): Deadline 
   })
 }
 
-/** Nothing runs yet: whatever goes wrong, the command was not begun. */
-async function create(
+/** Makes ready what is to run, and gives its id. Nothing runs yet: whatever goes wrong, the command was not begun. */
+export async function createExec(
   client: EngineClient,
   container: string,
   command: readonly string[],
-  { input, env, user, cwd }: ExecOptions,
+  { input, env, user, cwd }: Pick<ExecOptions, "env" | "user" | "cwd"> & { readonly input: boolean },
   signal: AbortSignal,
 ): Promise<string> {
   const body = {
     Cmd: command,
-    AttachStdin: input !== undefined,
+    AttachStdin: input,
     AttachStdout: true,
     AttachStderr: true,
     Tty: false,

@@ -1,5 +1,6 @@
 import type { OpenContext } from "../../provider.ts"
 import { type SshReach, sshReachOf } from "../host/ssh.ts"
+import { refuseContainer } from "../host/through-engine.ts"
 import { addressOf } from "./address.ts"
 import type { DockerFolder } from "./docker-folder.ts"
 import type { EngineOptions } from "./engine-options.ts"
@@ -36,6 +37,7 @@ export function placeOf(options: EngineOptions, around: PlaceAround): Place {
 }
 
 function placeOfHost(host: Exclude<EngineOptions["host"], string | undefined>, options: EngineOptions): Place {
+  refuseContainer(host, "a Docker Engine")
   const reach = sshReachOf(host)
   const path = options.socket ?? SOCKET
   return reach === undefined ? { at: "unix", path } : { at: "ssh", reach, path }

@@ -2,6 +2,7 @@ import { FettleError } from "../../errors.ts"
 import type { Connection, Driver, OpenContext } from "../../provider.ts"
 import type { HostClient } from "../host/kind.ts"
 import { sshReachOf } from "../host/ssh.ts"
+import { refuseContainer } from "../host/through-engine.ts"
 import { plainDriver } from "../plain-driver.ts"
 import { sendsTraffic } from "../traffic.ts"
 import type { Listener } from "./exchange.ts"
@@ -45,6 +46,7 @@ export function runtime(given: string | RuntimeOptions = {}, more: RuntimeOption
   if (typeof given === "string" && options.over !== undefined) refuse("with `over`, name its socket by `socket`")
   const to = listenerOf(address)
   checkNumbers(options)
+  if (options.over !== undefined) refuseContainer(options.over, "the socket of a HAProxy")
   const reach = options.over === undefined ? undefined : sshReachOf(options.over)
   if (reach?.become !== undefined)
     refuse("ssh forwards a socket as the user who logs in: let that user open it, and leave `become` out")

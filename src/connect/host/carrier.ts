@@ -24,6 +24,8 @@ export interface Carried {
   kill(signal: "SIGTERM" | "SIGKILL", folder?: string): void
   /** Which key proved who the host is, as in "ssh-ed25519 SHA256:…". */
   hostKey?(): string | undefined
+  /** Who it is, where that is known by something better than what is read there. */
+  identity?(): string
   /** What is known of an end before the session began; `said` is what stood on standard error. */
   failure?(how: string, said: string): Promise<FettleError | undefined>
 }
@@ -46,6 +48,8 @@ export interface Carrier {
   start(argv: readonly [string, ...string[]], signal: AbortSignal): Promise<Carried>
   /** Connects from there in a way of its own. Default: a program that it starts there connects, see `dialThrough`. */
   dial?(to: DialTo, signal: AbortSignal): Promise<Duplex>
+  /** Ends what it holds besides its sessions. */
+  close?(): Promise<void>
 }
 
 export interface LocalCarrierOptions {

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto"
 import { asFettleError, FettleError } from "../../errors.ts"
 import type { Carried, Carrier } from "./carrier.ts"
 import { type Frame, FrameReader, type HostRecord } from "./frames.ts"
+import { identityOf } from "./identity.ts"
 import { bootArgv, opening } from "./shell.ts"
 
 /** Exit codes above this say that a signal ended a process. */
@@ -120,9 +121,9 @@ export class Channel {
     }
   }
 
-  /** Which key proved who the host is, where the carrier checks one. */
-  get hostKey(): string | undefined {
-    return this.#carried.hostKey?.()
+  /** Who the host is, by what proves it best. */
+  get identity(): string {
+    return this.#carried.identity?.() ?? identityOf({ ...this.facts, hostKey: this.#carried.hostKey?.() })
   }
 
   /** What the shell itself has said on standard error, as the end of a sentence; empty when all is well. */

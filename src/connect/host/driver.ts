@@ -10,7 +10,7 @@ import { Channel } from "./channel.ts"
 import { type HostCommand, type HostCommandEnd, runOnHost } from "./command.ts"
 import { dialThrough } from "./dial-through.ts"
 import type { HostRecord } from "./frames.ts"
-import { identityOf, recognize } from "./identity.ts"
+import { recognize } from "./identity.ts"
 import { KeptLook } from "./kept-look.ts"
 import { type HostClient, hostKindOf } from "./kind.ts"
 import { Names } from "./names.ts"
@@ -44,7 +44,7 @@ export async function openHost(
       await first.close()
       throw new FettleError("HOST_TOOLS", `${carrier.target} has no ${tool}`)
     }
-  const identity = identityOf({ ...first.facts, hostKey: first.hostKey })
+  const { identity } = first
   const host = new Host(carrier, context, first, identity)
   const driver: Driver & { readonly client: HostClient } = {
     identity,
@@ -178,6 +178,7 @@ class Host implements HostClient {
     await this.#working
     const channel = await this.#channel.catch(() => undefined)
     await channel?.close(this.#unclosed === 0)
+    await this.#carrier.close?.()
   }
 
   /** Takes everything that waits into one request, again and again: what becomes ready during a request shares the next. */
@@ -231,7 +232,7 @@ class Host implements HostClient {
   async #reopen(): Promise<Channel> {
     const { signal, log } = this.#context
     const channel = await Channel.open(this.#carrier, { signal, timeoutMs: this.#carrier.openMs ?? OPEN_MS, log })
-    const known = recognize(this.#identity, identityOf({ ...channel.facts, hostKey: channel.hostKey }))
+    const known = recognize(this.#identity, channel.identity)
     if ("other" in known) {
       await channel.close()
       throw new FettleError(

@@ -20,6 +20,8 @@ export function recognize(
 ): { readonly remember: string } | { readonly other: string } {
   const [machineThen = "", ...keysThen] = remembered.split(" ")
   const [machineNow = "", ...keysNow] = found.split(" ")
+  if (machineNow.startsWith("container:") && machineThen !== machineNow)
+    return { other: "it is another container, made since" }
   if (machineThen !== machineNow) return { other: "it is another machine, or was installed anew" }
   const known = new Map(keysThen.map((each) => [each.split("=")[0] as string, each]))
   for (const key of keysNow) {

@@ -1,9 +1,11 @@
 import { constants } from "node:os"
+import { FettleError } from "../../errors.ts"
 import type { Connection } from "../../provider.ts"
 import { startInherited } from "../process.ts"
 import type { HostClient } from "./kind.ts"
 import { sshReachOf } from "./ssh.ts"
 import { type Become, CLOSED, connectMs, reach, remoteLine } from "./ssh-line.ts"
+import { throughEngine } from "./through-engine.ts"
 
 /** Which shell the user has there; a connection may be allowed `sh` alone, so that one starts it. */
 const LOGIN_SHELL = ["sh", "-c", 'cd 2>/dev/null; exec "${SHELL:-/bin/sh}" -l'] as const
@@ -21,6 +23,11 @@ export interface AtTerminal {
  * @returns its exit code
  */
 export async function shellOn(connection: Connection<HostClient>, at: AtTerminal): Promise<number> {
+  const container = throughEngine(connection)
+  if (container !== undefined)
+    throw new FettleError("CONNECTION_WRONG", `${container} is a container: the docker command opens a shell in it`, {
+      next: "docker exec -it NAME sh",
+    })
   const way = sshReachOf(connection)
   const line: readonly [string, ...string[]] =
     way === undefined ? [at.shell, "-l"] : sshShellLine(way.destination, way.options, way.become, at.terminal)

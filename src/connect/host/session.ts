@@ -82,7 +82,10 @@ export async function sessionOn(
       return scripts.map((_, number) => answerTo(number, records))
     },
     texts: (paths, stop) => textsAt([...new Set(paths)].slice(0, PATHS_MAX), (script) => look(script, stop)),
-    close: () => channel.close(),
+    close: async () => {
+      await channel.close()
+      await carrier.close?.()
+    },
   }
 }
 

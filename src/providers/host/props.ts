@@ -34,6 +34,9 @@ export const fileMode = z
 /** A user or group: a name, or a number as text. */
 export const account = z.string().regex(/^[A-Za-z0-9_.@\\-]+\$?$/, "a user or group is a name or a number")
 
+/** What `stat` says of a number that the host has no name for: a small image has no /etc/group at all. */
+const NAMELESS = "UNKNOWN"
+
 /** Owner and group in the words in which they are wanted: a number is compared with a number, a name with a name. */
 export function ownerAs(
   want: { readonly owner?: string | undefined; readonly group?: string | undefined } | undefined,
@@ -41,7 +44,7 @@ export function ownerAs(
 ): { owner: string; group: string } {
   const isNumber = (name: string | undefined): boolean => name !== undefined && /^\d+$/.test(name)
   return {
-    owner: isNumber(want?.owner) ? String(at.uid) : at.owner,
-    group: isNumber(want?.group) ? String(at.gid) : at.group,
+    owner: isNumber(want?.owner) || at.owner === NAMELESS ? String(at.uid) : at.owner,
+    group: isNumber(want?.group) || at.group === NAMELESS ? String(at.gid) : at.group,
   }
 }

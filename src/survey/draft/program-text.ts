@@ -1,10 +1,12 @@
 import type { Survey } from "../../events/survey.ts"
+import { type EngineWay, wayText } from "../engine-draft/engine-way.ts"
 import { identifier, inComment, literal } from "./literal.ts"
 import type { Draft, Drafted, DraftNode } from "./node.ts"
 
 /** How the program reaches the host. */
 export type Way =
   | { readonly local: true }
+  | { readonly container: string; readonly user?: string | undefined; readonly engine: EngineWay }
   | {
       readonly destination: string
       readonly config?: string | undefined
@@ -21,6 +23,7 @@ export function programText(survey: Survey, parts: readonly (readonly [Draft, Dr
   const lines = [
     ...headOf(survey),
     `import { ${names.join(", ")} } from "fettle"`,
+    ...("container" in way && wayText(way.engine) !== "" ? ['import * as docker from "fettle/docker"'] : []),
     'import * as host from "fettle/host"',
     "",
     `const target = ${connection(way)}`,
@@ -54,6 +57,7 @@ function headOf({ host, at, system, unseen: all }: Survey): readonly string[] {
 
 function connection(way: Way): string {
   if ("local" in way) return "host.local()"
+  if ("container" in way) return containerText(way)
   const password =
     way.asks === true ? `{ by: "sudo", password: secret.prompt(${literal(`sudo on ${way.destination}`)}) }` : undefined
   const become = password ?? (way.become === undefined ? undefined : literal(way.become))
@@ -63,6 +67,15 @@ function connection(way: Way): string {
     ...(become === undefined ? [] : [`become: ${become}`]),
   ]
   return `host.ssh(${literal(way.destination)}${options.length === 0 ? "" : `, { ${options.join(", ")} }`})`
+}
+
+function containerText({ container, user, engine }: Extract<Way, { container: string }>): string {
+  const reached = wayText(engine)
+  const options = [
+    ...(reached === "" ? [] : [`engine: docker.engine(${reached})`]),
+    ...(user === undefined ? [] : [`user: ${literal(user)}`]),
+  ]
+  return `host.container(${literal(container)}${options.length === 0 ? "" : `, { ${options.join(", ")} }`})`
 }
 
 /** As far as it can be a program's. */

@@ -4,14 +4,8 @@ import { identifier, inComment, literal } from "../draft/literal.ts"
 import type { LeftOut } from "../draft/node.ts"
 import type { Props } from "./container-values.ts"
 import type { DraftedThing } from "./drafted-thing.ts"
+import { type EngineWay, wayText } from "./engine-way.ts"
 import { variableName } from "./env-secrets.ts"
-
-/** How the program reaches the Engine; as the docker command does where nothing is given. */
-export interface EngineWay {
-  readonly host?: string | undefined
-  readonly context?: string | undefined
-  readonly sshConfig?: string | undefined
-}
 
 /** What a program is written of. */
 export interface EngineDraft {
@@ -63,15 +57,6 @@ function headOf({ name, version, at }: EngineDraft): readonly string[] {
     `// ${inComment(`The Docker Engine ${version} of ${name}, as fettle draft found it on ${at.slice(0, 10)}.`)}`,
     "// `fettle plan` says what it would do; `fettle apply` takes all of it over and changes nothing.",
   ]
-}
-
-function wayText({ host, context, sshConfig }: EngineWay): string {
-  const options = [
-    ...(host === undefined ? [] : [`host: ${literal(host)}`]),
-    ...(context === undefined ? [] : [`context: ${literal(context)}`]),
-    ...(sshConfig === undefined ? [] : [`ssh: { config: ${literal(sshConfig)} }`]),
-  ]
-  return options.length === 0 ? "" : `{ ${options.join(", ")} }`
 }
 
 /** As far as it can be a program's. */
