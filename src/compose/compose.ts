@@ -3,7 +3,7 @@ import { basename, dirname, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import type { z } from "zod"
 import type { EngineClient } from "../connect/docker/engine-client.ts"
-import { causeText } from "../errors.ts"
+import { causeText, type FettleError } from "../errors.ts"
 import type { Node } from "../program/declaration.ts"
 import { here } from "../program/place.ts"
 import { resource } from "../program/resource.ts"
@@ -15,7 +15,15 @@ import { network } from "../providers/docker/network.ts"
 import { volume } from "../providers/docker/volume.ts"
 import { type ComposeData, type ComposeService, composeSchema } from "./compose-schema.ts"
 import { containerOf, labelsOf, type ServiceContext } from "./compose-service.ts"
-import { type ComposeEnv, composeError, envFile, interpolate } from "./compose-text.ts"
+import {
+  type ComposeEnv,
+  type ComposeIssue,
+  composeError,
+  composeErrors,
+  envFile,
+  interpolate,
+  type LineAt,
+} from "./compose-text.ts"
 
 export interface ComposeOptions {
   /** Begins every name on the Engine. Default: `name` of the file, else the name of its folder. */
@@ -48,7 +56,9 @@ export async function compose(path: string | URL, options: ComposeOptions = {}):
     throw composeError(basename(file), at, fact)
   }
   const env = { ...dotEnv(folder, refuse), ...options.env }
-  const data = parsed(interpolate(withMaps(withoutNotes(await yamlOf(file, refuse))), env, basename(file)), refuse)
+  const { tree, lineAt } = await yamlOf(file, refuse)
+  const interpolated = interpolate(withMaps(withoutNotes(tree)), env, basename(file))
+  const data = parsed(interpolated, (issues) => composeErrors(basename(file), issues, lineAt))
   const project =
     options.project ??
     data.name ??
@@ -81,14 +91,25 @@ function pathOf(path: string | URL): string {
   return resolve(file === "" ? "." : dirname(file), path)
 }
 
-async function yamlOf(file: string, refuse: Refuse): Promise<unknown> {
-  const { parseDocument } = await import("yaml")
+/** What a file says, and in which line it says something. */
+async function yamlOf(file: string, refuse: Refuse): Promise<{ readonly tree: unknown; readonly lineAt: LineAt }> {
+  const { parseDocument, LineCounter, isMap, isScalar } = await import("yaml")
   const text = readText(file, refuse)
-  const document = parseDocument(text, { merge: true, logLevel: "silent" })
+  const lines = new LineCounter()
+  const document = parseDocument(text, { merge: true, logLevel: "silent", lineCounter: lines })
   const [error] = document.errors
   if (error !== undefined) refuse([], error.message.split("\n", 1)[0] ?? "it is no YAML")
   try {
-    return document.toJS() // where aliases multiply without end, it throws
+    const tree: unknown = document.toJS() // where aliases multiply without end, it throws
+    const lineAt = (path: readonly PropertyKey[]): number | undefined => {
+      const above = document.getIn(path.slice(0, -1), true)
+      const key = isMap(above)
+        ? above.items.find((pair) => isScalar(pair.key) && String(pair.key.value) === String(path.at(-1)))?.key
+        : document.getIn(path, true)
+      const range = (key as { range?: readonly number[] | null } | undefined)?.range
+      return range?.[0] === undefined ? undefined : lines.linePos(range[0]).line
+    }
+    return { tree, lineAt }
   } catch (thrown) {
     return refuse([], causeText(thrown))
   }
@@ -149,21 +170,20 @@ interface Issue {
   readonly errors?: readonly (readonly Issue[])[]
 }
 
-function parsed(tree: unknown, refuse: Refuse): ComposeData {
+function parsed(tree: unknown, failure: (issues: readonly ComposeIssue[]) => FettleError): ComposeData {
   const result = composeSchema.safeParse(tree)
   if (result.success) return result.data
-  const [issue] = result.error.issues as readonly Issue[]
-  const { path, words } = deepest(issue as Issue)
-  return refuse(path, words)
+  throw failure((result.error.issues as readonly Issue[]).flatMap(deepest))
 }
 
 /** Of the branches of a union, the one that came furthest knows best what is wrong. */
-function deepest(issue: Issue): { readonly path: readonly PropertyKey[]; readonly words: string } {
-  const below = (issue.errors ?? []).flatMap(([first]) => (first === undefined ? [] : deepest(first)))
-  const [best] = [...below].sort((a, b) => b.path.length - a.path.length)
-  if (best !== undefined) return { path: [...issue.path, ...best.path], words: best.words }
-  if (issue.code !== "unrecognized_keys") return { path: issue.path, words: issue.message }
-  return { path: [...issue.path, issue.keys?.[0] ?? ""], words: "is not supported" }
+function deepest(issue: Issue): readonly ComposeIssue[] {
+  const branches = (issue.errors ?? []).map((each) => each.flatMap(deepest)).filter((each) => each.length > 0)
+  const depth = (each: readonly ComposeIssue[]): number => Math.max(...each.map(({ path }) => path.length))
+  const [best] = [...branches].sort((a, b) => depth(b) - depth(a))
+  if (best !== undefined) return best.map(({ path, fact }) => ({ path: [...issue.path, ...path], fact }))
+  if (issue.code !== "unrecognized_keys") return [{ path: issue.path, fact: issue.message }]
+  return (issue.keys ?? []).map((key) => ({ path: [...issue.path, key], fact: "is not supported" }))
 }
 
 interface Declared {

@@ -28,8 +28,34 @@ async function refusal(text: string, options: ComposeOptions = {}): Promise<stri
     () => ({ fact: "it is taken" }),
     (error: FettleError) => error,
   )
-  return thrown.fact.replace(/^compose-\d+\.yaml: /, "")
+  return thrown.fact.replace(/^compose-\d+\.yaml(?::\d+)?: /, "")
 }
+
+test("all that is not supported is told at once, with the lines where it stands", async () => {
+  const text = `services:
+  web:
+    image: a
+    devices: [/dev/x]
+    isolation: process
+    build: { context: ., ssh: [default] }
+  db:
+    image: b
+    ports:
+      - { target: 80, mode: ingress }
+extensions: {}
+`
+  const path = written(text)
+  const error = await compose(path).catch((thrown: FettleError) => thrown)
+  const file = path.split("/").at(-1)
+  expect((error as FettleError).fact.split("\n")).toEqual([
+    `${file}:4: services.web.devices: is not supported`,
+    `${file}:5: services.web.isolation: is not supported`,
+    `${file}:6: services.web.build.ssh: is not supported`,
+    `${file}:10: services.db.ports.0.mode: ${WRONG_MODE}`,
+    `${file}:11: extensions: is not supported`,
+  ])
+})
+const WRONG_MODE = 'Invalid input: expected "host"'
 
 test("what begins with x- is for others where it is a field, and a name like any other where it is one", async () => {
   const text = "x-all: 1\nservices: { x-app: { image: a, x-team: us }, web: { image: a, labels: { x-keep: '1' } } }"
