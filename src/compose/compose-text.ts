@@ -21,7 +21,7 @@ export type LineAt = (path: readonly PropertyKey[]) => number | undefined
 
 /** The error of all that is wrong in a file, in the order of its lines: who mends it mends it once. */
 export function composeErrors(file: string, issues: readonly ComposeIssue[], lineAt: LineAt): FettleError {
-  const all = issues.map(({ path, fact }) => ({ path, fact, line: lineAt(path) }))
+  const all = issues.map(({ path, fact }) => ({ path, fact, line: lineAt(path) ?? lineAt(path.slice(0, -1)) }))
   all.sort((a, b) => (a.line ?? 0) - (b.line ?? 0))
   const lines = all.map(({ path, fact, line }) => {
     const at = line === undefined ? file : `${file}:${line}`

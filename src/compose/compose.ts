@@ -30,6 +30,8 @@ export interface ComposeOptions {
   readonly project?: string
   /** What stands for `$NAME` in the file, before `.env` beside it. A secret only where it is all of a value. */
   readonly env?: ComposeEnv
+  /** Which profiles are chosen: a service that names others alone is left out. Default: COMPOSE_PROFILES of `env` or `.env`. */
+  readonly profiles?: readonly string[]
 }
 
 /** A compose file that was read, to be declared in a program. */
@@ -58,7 +60,8 @@ export async function compose(path: string | URL, options: ComposeOptions = {}):
   const env = { ...dotEnv(folder, refuse), ...options.env }
   const { tree, lineAt } = await yamlOf(file, refuse)
   const interpolated = interpolate(withMaps(withoutNotes(tree)), env, basename(file))
-  const data = parsed(interpolated, (issues) => composeErrors(basename(file), issues, lineAt))
+  const all = parsed(interpolated, (issues) => composeErrors(basename(file), issues, lineAt))
+  const data = { ...all, services: chosen(all.services, options.profiles ?? profilesOf(env)) }
   const project =
     options.project ??
     data.name ??
@@ -67,12 +70,23 @@ export async function compose(path: string | URL, options: ComposeOptions = {}):
       .replace(/[^a-z0-9_-]/g, "")
   const read: Read = { data, project, env, folder, refuse }
   const services = Object.entries(data.services).map(([name, service]) => serviceOf(name, service, read))
-  checkDependencies(data, refuse)
+  checkDependencies(data, all.services, refuse)
   return {
     project,
     services: services.map(({ name }) => name),
     resources: ({ on } = {}) => declared(services, read, on === undefined ? {} : { on }),
   }
+}
+
+function profilesOf({ COMPOSE_PROFILES: given }: ComposeEnv): readonly string[] {
+  return typeof given === "string" ? given.split(",").map((each) => each.trim()) : []
+}
+
+/** The services without a profile, and those of a profile that is chosen. */
+function chosen(services: ComposeData["services"], profiles: readonly string[]): ComposeData["services"] {
+  const isChosen = ({ profiles: own = [] }: ComposeService): boolean =>
+    own.length === 0 || profiles.includes("*") || own.some((each) => profiles.includes(each))
+  return Object.fromEntries(Object.entries(services).filter(([, service]) => isChosen(service)))
 }
 
 type Refuse = (at: readonly PropertyKey[], fact: string) => never
@@ -213,6 +227,10 @@ function serviceOf(name: string, service: ComposeService, read: Read): Declared 
     absolute,
     volumeName: named("volumes"),
     networkName: named("networks"),
+    fileOf: (kind, given, path) => {
+      const known = data[kind][given]
+      return known === undefined ? refuse(path, `${given} does not stand below ${kind}`) : absolute(known.file)
+    },
     refuse,
   }
   const replicas = service.deploy?.replicas ?? service.scale ?? 1
@@ -275,12 +293,12 @@ function imageOf(
   }
 }
 
-function checkDependencies({ services }: ComposeData, refuse: Refuse): void {
+function checkDependencies({ services }: ComposeData, all: ComposeData["services"], refuse: Refuse): void {
   for (const [name, { depends_on: needs = {} }] of Object.entries(services))
     for (const [need, { condition }] of Object.entries(needs)) {
       const at = ["services", name, "depends_on", need]
       const other = services[need]
-      if (other === undefined) refuse(at, "there is no such service")
+      if (other === undefined) refuse(at, need in all ? "none of its profiles is chosen" : "there is no such service")
       else if (condition === "service_healthy" && other.build === undefined && other.healthcheck === undefined)
         refuse([...at, "condition"], `${need} has no healthcheck in this file`)
     }
