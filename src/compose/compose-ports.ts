@@ -1,14 +1,20 @@
+import type { z } from "zod"
+import type { containerProps } from "../providers/docker/container-props.ts"
 import type { ComposeService } from "./compose-schema.ts"
-import type { ContainerGiven, ServiceContext } from "./compose-service.ts"
 
-type Port = NonNullable<ContainerGiven["ports"]>[number]
+type Port = NonNullable<z.input<typeof containerProps>["ports"]>[number]
 type GivenPort = NonNullable<ComposeService["ports"]>[number]
+
+/** Ends reading. */
+interface Refusing {
+  refuse(path: readonly string[], fact: string): never
+}
 
 /** Most ports of one range: each is an entry of its own, and a typing error is likelier than a wish. */
 const RANGE_MAX = 1_000
 
 /** The ports of one entry: one, or those of a range, each at its own port of the host. */
-export function portsOf(given: GivenPort, path: readonly string[], { refuse }: ServiceContext): readonly Port[] {
+export function portsOf(given: GivenPort, path: readonly string[], { refuse }: Refusing): readonly Port[] {
   if (typeof given !== "string") {
     const host = given.published === undefined ? {} : { host: Number(given.published) }
     return [

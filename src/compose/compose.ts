@@ -1,9 +1,9 @@
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync } from "node:fs"
 import { basename, dirname, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import type { z } from "zod"
 import type { EngineClient } from "../connect/docker/engine-client.ts"
-import { causeText, type FettleError } from "../errors.ts"
+import type { FettleError } from "../errors.ts"
 import type { Node } from "../program/declaration.ts"
 import { here } from "../program/place.ts"
 import { resource } from "../program/resource.ts"
@@ -22,8 +22,8 @@ import {
   composeErrors,
   envFile,
   interpolate,
-  type LineAt,
 } from "./compose-text.ts"
+import { type Refuse, readText, yamlOf } from "./compose-yaml.ts"
 
 export interface ComposeOptions {
   /** Begins every name on the Engine. Default: `name` of the file, else the name of its folder. */
@@ -59,7 +59,7 @@ export async function compose(path: string | URL, options: ComposeOptions = {}):
   }
   const env = { ...dotEnv(folder, refuse), ...options.env }
   const { tree, lineAt } = await yamlOf(file, refuse)
-  const interpolated = interpolate(withMaps(withoutNotes(tree)), env, basename(file))
+  const interpolated = interpolate(tree, env, basename(file))
   const all = parsed(interpolated, (issues) => composeErrors(basename(file), issues, lineAt))
   const data = { ...all, services: chosen(all.services, options.profiles ?? profilesOf(env)) }
   const project =
@@ -89,8 +89,6 @@ function chosen(services: ComposeData["services"], profiles: readonly string[]):
   return Object.fromEntries(Object.entries(services).filter(([, service]) => isChosen(service)))
 }
 
-type Refuse = (at: readonly PropertyKey[], fact: string) => never
-
 interface Read {
   readonly data: ComposeData
   readonly project: string
@@ -105,75 +103,10 @@ function pathOf(path: string | URL): string {
   return resolve(file === "" ? "." : dirname(file), path)
 }
 
-/** What a file says, and in which line it says something. */
-async function yamlOf(file: string, refuse: Refuse): Promise<{ readonly tree: unknown; readonly lineAt: LineAt }> {
-  const { parseDocument, LineCounter, isMap, isScalar } = await import("yaml")
-  const text = readText(file, refuse)
-  const lines = new LineCounter()
-  const document = parseDocument(text, { merge: true, logLevel: "silent", lineCounter: lines })
-  const [error] = document.errors
-  if (error !== undefined) refuse([], error.message.split("\n", 1)[0] ?? "it is no YAML")
-  try {
-    const tree: unknown = document.toJS() // where aliases multiply without end, it throws
-    const lineAt = (path: readonly PropertyKey[]): number | undefined => {
-      const above = document.getIn(path.slice(0, -1), true)
-      const key = isMap(above)
-        ? above.items.find((pair) => isScalar(pair.key) && String(pair.key.value) === String(path.at(-1)))?.key
-        : document.getIn(path, true)
-      const range = (key as { range?: readonly number[] | null } | undefined)?.range
-      return range?.[0] === undefined ? undefined : lines.linePos(range[0]).line
-    }
-    return { tree, lineAt }
-  } catch (thrown) {
-    return refuse([], causeText(thrown))
-  }
-}
-
-function readText(file: string, refuse: Refuse): string {
-  try {
-    return readFileSync(file, "utf8")
-  } catch (thrown) {
-    return refuse([], `${file} cannot be read: ${causeText(thrown)}`)
-  }
-}
-
 function dotEnv(folder: string, refuse: Refuse): Record<string, string> {
   const file = resolve(folder, ".env")
   if (!existsSync(file)) return {}
   return envFile(readText(file, refuse), (line, fact) => composeError(".env", [line], fact))
-}
-
-/** Fields whose keys are names that the file gives: one may begin with x- as any other. */
-const NAMING = new Set(
-  "services networks volumes secrets configs depends_on labels environment args options driver_opts sysctls extra_hosts".split(
-    " ",
-  ),
-)
-
-/** Fields that begin with x- are for others. */
-function withoutNotes(value: unknown, holder = ""): unknown {
-  if (Array.isArray(value)) return value.map((each) => withoutNotes(each))
-  if (typeof value !== "object" || value === null) return value
-  const isNaming = NAMING.has(holder)
-  const fields = Object.entries(value).filter(([key]) => isNaming || !key.startsWith("x-"))
-  return Object.fromEntries(fields.map(([key, each]) => [key, withoutNotes(each, isNaming ? "" : key)]))
-}
-
-/** Environments that are lists of NAME=VALUE as mappings: so a secret can be all of a value. */
-function withMaps(tree: unknown, key = ""): unknown {
-  if (
-    Array.isArray(tree) &&
-    key === "environment" &&
-    tree.every((each) => typeof each === "string" && /^\w/.test(each))
-  )
-    return Object.fromEntries(tree.map((line: string) => pairOf(line)))
-  if (typeof tree !== "object" || tree === null || Array.isArray(tree)) return tree
-  return Object.fromEntries(Object.entries(tree).map(([name, each]) => [name, withMaps(each, name)]))
-}
-
-function pairOf(line: string): [name: string, value: string | null] {
-  const at = line.indexOf("=")
-  return at < 0 ? [line, null] : [line.slice(0, at), line.slice(at + 1)]
 }
 
 interface Issue {
