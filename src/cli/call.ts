@@ -58,6 +58,7 @@ export interface Options {
   readonly reveal?: boolean
   readonly format?: string
   readonly from?: string
+  readonly into?: string
   readonly to?: string
   readonly withoutKey?: boolean
   readonly junit?: string

@@ -264,6 +264,20 @@ export const troubles: readonly Entry[] = [
   },
 ]
 
+export const ansibleCommands: readonly Entry[] = [
+  {
+    usage: "export <kind...>",
+    about: "write kinds of hosts as modules for playbooks: action_plugins/ and library/ beside a playbook",
+    options: [["--into <folder>", "where the playbook is (default: here)"]],
+    load: async () => (await import("./commands/ansible.ts")).exportKinds,
+  },
+  {
+    usage: "call",
+    about: "what such a module calls: one resource as JSON on standard input",
+    load: async () => (await import("./commands/ansible.ts")).call,
+  },
+]
+
 export const stateCommands: readonly Entry[] = [
   { usage: "list", about: "list what state remembers", load: async () => (await import("./commands/state.ts")).list },
   {

@@ -1,6 +1,15 @@
 import { CommanderError, Help, Command as Line, Option } from "commander"
 import type { Call, Options } from "./call.ts"
-import { afterwards, type Entry, everyDay, hostCommands, releaseCommands, stateCommands, troubles } from "./entries.ts"
+import {
+  afterwards,
+  ansibleCommands,
+  type Entry,
+  everyDay,
+  hostCommands,
+  releaseCommands,
+  stateCommands,
+  troubles,
+} from "./entries.ts"
 import { leave, watchOutput } from "./leave.ts"
 import { surroundings } from "./surroundings.ts"
 
@@ -77,6 +86,9 @@ function lineOf(act: Act): Line {
   release.action(() => release.outputHelp())
   addAll(release, "release ", releaseCommands, act)
   addAll(line.commandsGroup("Servers:"), "", hostCommands, act)
+  const ansible = line.command("ansible").description("let playbooks call kinds of Fettle").helpCommand(false)
+  ansible.action(() => ansible.outputHelp())
+  addAll(ansible, "ansible ", ansibleCommands, act)
   addAll(line.commandsGroup("Afterwards:"), "", afterwards, act)
   line.commandsGroup("When something is wrong:")
   addAll(line, "", troubles, act)

@@ -131,6 +131,8 @@ const deploy = z.strictObject({
   resources: z.strictObject({ limits: limits.optional() }).optional(),
 })
 
+const files = z.array(z.union([name, z.strictObject({ source: name, target: name.optional() })]))
+
 /** A line of words is split at blanks, with quotes; anything a shell would do is refused. */
 const words = z.union([z.array(text), z.string()]).nullish()
 
@@ -169,6 +171,9 @@ const service = z.strictObject({
   pids_limit: z.number().optional(),
   scale: z.number().optional(),
   deploy: deploy.optional(),
+  profiles: z.array(name).optional(),
+  secrets: files.optional(),
+  configs: files.optional(),
   pull_policy: z.enum(["always", "missing", "if_not_present", "never"]).optional(),
 })
 
@@ -207,6 +212,11 @@ const volume = z
   .nullable()
   .transform((each) => each ?? {})
 
+const file = z.strictObject({
+  file: z.string("is missing: only those from a file are supported"),
+  name: z.string().optional(),
+})
+
 /** What is read of a compose file. All else is refused by its path: nothing is left out in silence. */
 export const composeSchema = z.strictObject({
   name: z.string().optional(),
@@ -214,6 +224,8 @@ export const composeSchema = z.strictObject({
   services: z.record(z.string(), service),
   networks: z.record(z.string(), network).default({}),
   volumes: z.record(z.string(), volume).default({}),
+  secrets: z.record(z.string(), file).default({}),
+  configs: z.record(z.string(), file).default({}),
 })
 
 export type ComposeData = z.output<typeof composeSchema>

@@ -1,13 +1,13 @@
 import type { z } from "zod"
 import type { containerProps } from "../providers/docker/container-props.ts"
 import type { Secret } from "../secrets/secret.ts"
+import { portsOf } from "./compose-ports.ts"
 import type { ComposeService, ComposeValues } from "./compose-schema.ts"
 import type { ComposeEnv } from "./compose-text.ts"
 import { wordsOf } from "./compose-words.ts"
 
 export type ContainerGiven = z.input<typeof containerProps>
 type Mount = NonNullable<ContainerGiven["mounts"]>[number]
-type Port = NonNullable<ContainerGiven["ports"]>[number]
 
 /** What a service is read with. */
 export interface ServiceContext {
@@ -21,6 +21,8 @@ export interface ServiceContext {
   /** The Engine's name of a volume, or of a network. */
   volumeName(name: string, path: readonly string[]): string
   networkName(name: string, path: readonly string[]): string
+  /** The whole path of the file that a secret or config is. */
+  fileOf(kind: "secrets" | "configs", name: string, path: readonly string[]): string
   /** Ends reading. */
   refuse(path: readonly string[], fact: string): never
 }
@@ -36,7 +38,7 @@ export function containerOf(service: ComposeService, context: ServiceContext): O
     user: service.user,
     cwd: service.working_dir,
     hostname: service.hostname,
-    ports: service.ports?.map((port, at) => portOf(port, ["ports", String(at)], context)),
+    ports: service.ports?.flatMap((port, at) => portsOf(port, ["ports", String(at)], context)),
     mounts: mountsOf(service, context),
     networks: networksOf(service, context),
     healthcheck: healthcheckOf(service, context),
@@ -92,29 +94,24 @@ export function labelsOf(
   )
 }
 
-type GivenPort = NonNullable<ComposeService["ports"]>[number]
-
-function portOf(given: GivenPort, path: readonly string[], { refuse }: ServiceContext): Port {
-  if (typeof given !== "string") {
-    const host = given.published === undefined ? {} : { host: Number(given.published) }
-    return { container: given.target, ...host, protocol: given.protocol ?? "tcp", address: given.host_ip ?? "0.0.0.0" }
-  }
-  const found = /^(?:(?:(\[[^\]]+\]|[\d.]+):)?(\d*):)?(\d+)(?:\/(tcp|udp))?$/.exec(given)
-  if (found === null)
-    return refuse(path, `${JSON.stringify(given)} is not understood; ranges of ports are not supported`)
-  const [, address = "0.0.0.0", host = "", container, protocol = "tcp"] = found
-  return {
-    container: Number(container),
-    ...(host === "" ? {} : { host: Number(host) }),
-    protocol: protocol as "tcp" | "udp",
-    address: address.replace(/[[\]]/g, ""),
-  }
-}
-
 function mountsOf(service: ComposeService, context: ServiceContext): Mount[] {
   const mounts = (service.volumes ?? []).map((each, at) => mountOf(each, ["volumes", String(at)], context))
   const tmpfs = (service.tmpfs ?? []).map((target): Mount => ({ type: "tmpfs", target }))
-  return [...mounts, ...tmpfs]
+  const files = [
+    ...(service.secrets ?? []).map((each, at) => fileOf("secrets", each, at, context)),
+    ...(service.configs ?? []).map((each, at) => fileOf("configs", each, at, context)),
+  ]
+  return [...mounts, ...tmpfs, ...files]
+}
+
+type GivenFile = NonNullable<ComposeService["secrets"]>[number]
+
+/** A secret or config from a file: mounted, read-only, where compose puts it. */
+function fileOf(kind: "secrets" | "configs", given: GivenFile, at: number, context: ServiceContext): Mount {
+  const { source, target } = typeof given === "string" ? { source: given, target: undefined } : given
+  const base = kind === "secrets" ? "/run/secrets/" : "/"
+  const to = target === undefined ? `${base}${source}` : target.startsWith("/") ? target : `${base}${target}`
+  return { type: "bind", source: context.fileOf(kind, source, [kind, String(at)]), target: to, readOnly: true }
 }
 
 type GivenMount = NonNullable<ComposeService["volumes"]>[number]

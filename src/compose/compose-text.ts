@@ -10,6 +10,26 @@ export function composeError(file: string, path: readonly PropertyKey[], fact: s
   return new FettleError("COMPOSE_INVALID", `${file}: ${at}${fact}`)
 }
 
+/** One thing that is wrong in a compose file. */
+export interface ComposeIssue {
+  readonly path: readonly PropertyKey[]
+  readonly fact: string
+}
+
+/** The line of a path, as far as it stands in the file. */
+export type LineAt = (path: readonly PropertyKey[]) => number | undefined
+
+/** The error of all that is wrong in a file, in the order of its lines: who mends it mends it once. */
+export function composeErrors(file: string, issues: readonly ComposeIssue[], lineAt: LineAt): FettleError {
+  const all = issues.map(({ path, fact }) => ({ path, fact, line: lineAt(path) ?? lineAt(path.slice(0, -1)) }))
+  all.sort((a, b) => (a.line ?? 0) - (b.line ?? 0))
+  const lines = all.map(({ path, fact, line }) => {
+    const at = line === undefined ? file : `${file}:${line}`
+    return composeError(at, path, fact).fact
+  })
+  return new FettleError("COMPOSE_INVALID", [...new Set(lines)].join("\n"))
+}
+
 /** $$, ${NAME}, ${NAME:-else}, ${NAME-else}, ${NAME:?words}, ${NAME?words}, ${NAME:+other}, ${NAME+other}, $NAME */
 const VARIABLE = /\$(?:\$|\{([A-Za-z_]\w*)(?:(:?)([-?+])((?:[^{}]|\{[^{}]*\})*))?\}|([A-Za-z_]\w*)|)/g
 

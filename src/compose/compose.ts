@@ -1,9 +1,9 @@
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync } from "node:fs"
 import { basename, dirname, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import type { z } from "zod"
 import type { EngineClient } from "../connect/docker/engine-client.ts"
-import { causeText } from "../errors.ts"
+import type { FettleError } from "../errors.ts"
 import type { Node } from "../program/declaration.ts"
 import { here } from "../program/place.ts"
 import { resource } from "../program/resource.ts"
@@ -15,13 +15,23 @@ import { network } from "../providers/docker/network.ts"
 import { volume } from "../providers/docker/volume.ts"
 import { type ComposeData, type ComposeService, composeSchema } from "./compose-schema.ts"
 import { containerOf, labelsOf, type ServiceContext } from "./compose-service.ts"
-import { type ComposeEnv, composeError, envFile, interpolate } from "./compose-text.ts"
+import {
+  type ComposeEnv,
+  type ComposeIssue,
+  composeError,
+  composeErrors,
+  envFile,
+  interpolate,
+} from "./compose-text.ts"
+import { type Refuse, readText, yamlOf } from "./compose-yaml.ts"
 
 export interface ComposeOptions {
   /** Begins every name on the Engine. Default: `name` of the file, else the name of its folder. */
   readonly project?: string
   /** What stands for `$NAME` in the file, before `.env` beside it. A secret only where it is all of a value. */
   readonly env?: ComposeEnv
+  /** Which profiles are chosen: a service that names others alone is left out. Default: COMPOSE_PROFILES of `env` or `.env`. */
+  readonly profiles?: readonly string[]
 }
 
 /** A compose file that was read, to be declared in a program. */
@@ -48,7 +58,10 @@ export async function compose(path: string | URL, options: ComposeOptions = {}):
     throw composeError(basename(file), at, fact)
   }
   const env = { ...dotEnv(folder, refuse), ...options.env }
-  const data = parsed(interpolate(withMaps(withoutNotes(await yamlOf(file, refuse))), env, basename(file)), refuse)
+  const { tree, lineAt } = await yamlOf(file, refuse)
+  const interpolated = interpolate(tree, env, basename(file))
+  const all = parsed(interpolated, (issues) => composeErrors(basename(file), issues, lineAt))
+  const data = { ...all, services: chosen(all.services, options.profiles ?? profilesOf(env)) }
   const project =
     options.project ??
     data.name ??
@@ -57,7 +70,7 @@ export async function compose(path: string | URL, options: ComposeOptions = {}):
       .replace(/[^a-z0-9_-]/g, "")
   const read: Read = { data, project, env, folder, refuse }
   const services = Object.entries(data.services).map(([name, service]) => serviceOf(name, service, read))
-  checkDependencies(data, refuse)
+  checkDependencies(data, all.services, refuse)
   return {
     project,
     services: services.map(({ name }) => name),
@@ -65,7 +78,16 @@ export async function compose(path: string | URL, options: ComposeOptions = {}):
   }
 }
 
-type Refuse = (at: readonly PropertyKey[], fact: string) => never
+function profilesOf({ COMPOSE_PROFILES: given }: ComposeEnv): readonly string[] {
+  return typeof given === "string" ? given.split(",").map((each) => each.trim()) : []
+}
+
+/** The services without a profile, and those of a profile that is chosen. */
+function chosen(services: ComposeData["services"], profiles: readonly string[]): ComposeData["services"] {
+  const isChosen = ({ profiles: own = [] }: ComposeService): boolean =>
+    own.length === 0 || profiles.includes("*") || own.some((each) => profiles.includes(each))
+  return Object.fromEntries(Object.entries(services).filter(([, service]) => isChosen(service)))
+}
 
 interface Read {
   readonly data: ComposeData
@@ -81,64 +103,10 @@ function pathOf(path: string | URL): string {
   return resolve(file === "" ? "." : dirname(file), path)
 }
 
-async function yamlOf(file: string, refuse: Refuse): Promise<unknown> {
-  const { parseDocument } = await import("yaml")
-  const text = readText(file, refuse)
-  const document = parseDocument(text, { merge: true, logLevel: "silent" })
-  const [error] = document.errors
-  if (error !== undefined) refuse([], error.message.split("\n", 1)[0] ?? "it is no YAML")
-  try {
-    return document.toJS() // where aliases multiply without end, it throws
-  } catch (thrown) {
-    return refuse([], causeText(thrown))
-  }
-}
-
-function readText(file: string, refuse: Refuse): string {
-  try {
-    return readFileSync(file, "utf8")
-  } catch (thrown) {
-    return refuse([], `${file} cannot be read: ${causeText(thrown)}`)
-  }
-}
-
 function dotEnv(folder: string, refuse: Refuse): Record<string, string> {
   const file = resolve(folder, ".env")
   if (!existsSync(file)) return {}
   return envFile(readText(file, refuse), (line, fact) => composeError(".env", [line], fact))
-}
-
-/** Fields whose keys are names that the file gives: one may begin with x- as any other. */
-const NAMING = new Set(
-  "services networks volumes secrets configs depends_on labels environment args options driver_opts sysctls extra_hosts".split(
-    " ",
-  ),
-)
-
-/** Fields that begin with x- are for others. */
-function withoutNotes(value: unknown, holder = ""): unknown {
-  if (Array.isArray(value)) return value.map((each) => withoutNotes(each))
-  if (typeof value !== "object" || value === null) return value
-  const isNaming = NAMING.has(holder)
-  const fields = Object.entries(value).filter(([key]) => isNaming || !key.startsWith("x-"))
-  return Object.fromEntries(fields.map(([key, each]) => [key, withoutNotes(each, isNaming ? "" : key)]))
-}
-
-/** Environments that are lists of NAME=VALUE as mappings: so a secret can be all of a value. */
-function withMaps(tree: unknown, key = ""): unknown {
-  if (
-    Array.isArray(tree) &&
-    key === "environment" &&
-    tree.every((each) => typeof each === "string" && /^\w/.test(each))
-  )
-    return Object.fromEntries(tree.map((line: string) => pairOf(line)))
-  if (typeof tree !== "object" || tree === null || Array.isArray(tree)) return tree
-  return Object.fromEntries(Object.entries(tree).map(([name, each]) => [name, withMaps(each, name)]))
-}
-
-function pairOf(line: string): [name: string, value: string | null] {
-  const at = line.indexOf("=")
-  return at < 0 ? [line, null] : [line.slice(0, at), line.slice(at + 1)]
 }
 
 interface Issue {
@@ -149,21 +117,20 @@ interface Issue {
   readonly errors?: readonly (readonly Issue[])[]
 }
 
-function parsed(tree: unknown, refuse: Refuse): ComposeData {
+function parsed(tree: unknown, failure: (issues: readonly ComposeIssue[]) => FettleError): ComposeData {
   const result = composeSchema.safeParse(tree)
   if (result.success) return result.data
-  const [issue] = result.error.issues as readonly Issue[]
-  const { path, words } = deepest(issue as Issue)
-  return refuse(path, words)
+  throw failure((result.error.issues as readonly Issue[]).flatMap(deepest))
 }
 
 /** Of the branches of a union, the one that came furthest knows best what is wrong. */
-function deepest(issue: Issue): { readonly path: readonly PropertyKey[]; readonly words: string } {
-  const below = (issue.errors ?? []).flatMap(([first]) => (first === undefined ? [] : deepest(first)))
-  const [best] = [...below].sort((a, b) => b.path.length - a.path.length)
-  if (best !== undefined) return { path: [...issue.path, ...best.path], words: best.words }
-  if (issue.code !== "unrecognized_keys") return { path: issue.path, words: issue.message }
-  return { path: [...issue.path, issue.keys?.[0] ?? ""], words: "is not supported" }
+function deepest(issue: Issue): readonly ComposeIssue[] {
+  const branches = (issue.errors ?? []).map((each) => each.flatMap(deepest)).filter((each) => each.length > 0)
+  const depth = (each: readonly ComposeIssue[]): number => Math.max(...each.map(({ path }) => path.length))
+  const [best] = [...branches].sort((a, b) => depth(b) - depth(a))
+  if (best !== undefined) return best.map(({ path, fact }) => ({ path: [...issue.path, ...path], fact }))
+  if (issue.code !== "unrecognized_keys") return [{ path: issue.path, fact: issue.message }]
+  return (issue.keys ?? []).map((key) => ({ path: [...issue.path, key], fact: "is not supported" }))
 }
 
 interface Declared {
@@ -193,6 +160,10 @@ function serviceOf(name: string, service: ComposeService, read: Read): Declared 
     absolute,
     volumeName: named("volumes"),
     networkName: named("networks"),
+    fileOf: (kind, given, path) => {
+      const known = data[kind][given]
+      return known === undefined ? refuse(path, `${given} does not stand below ${kind}`) : absolute(known.file)
+    },
     refuse,
   }
   const replicas = service.deploy?.replicas ?? service.scale ?? 1
@@ -255,12 +226,12 @@ function imageOf(
   }
 }
 
-function checkDependencies({ services }: ComposeData, refuse: Refuse): void {
+function checkDependencies({ services }: ComposeData, all: ComposeData["services"], refuse: Refuse): void {
   for (const [name, { depends_on: needs = {} }] of Object.entries(services))
     for (const [need, { condition }] of Object.entries(needs)) {
       const at = ["services", name, "depends_on", need]
       const other = services[need]
-      if (other === undefined) refuse(at, "there is no such service")
+      if (other === undefined) refuse(at, need in all ? "none of its profiles is chosen" : "there is no such service")
       else if (condition === "service_healthy" && other.build === undefined && other.healthcheck === undefined)
         refuse([...at, "condition"], `${need} has no healthcheck in this file`)
     }

@@ -12,6 +12,9 @@ import { secret } from "../../src/secrets/sources.ts"
 import { changesOf, runsIn, testFolder } from "../support/runs.ts"
 import { canStartEngines, DockerWorld, stopEngines } from "./docker-world.ts"
 
+/** Three ports in a row below those that are given out, of this process. */
+const PORTS = ((from: number) => `${from}-${from + 2}`)(20_000 + (process.pid % 3_000) * 3)
+
 const folder = mkdtempSync(join(tmpdir(), "fettle-compose-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
@@ -28,8 +31,34 @@ async function refusal(text: string, options: ComposeOptions = {}): Promise<stri
     () => ({ fact: "it is taken" }),
     (error: FettleError) => error,
   )
-  return thrown.fact.replace(/^compose-\d+\.yaml: /, "")
+  return thrown.fact.replace(/^compose-\d+\.yaml(?::\d+)?: /, "")
 }
+
+test("all that is not supported is told at once, with the lines where it stands", async () => {
+  const text = `services:
+  web:
+    image: a
+    devices: [/dev/x]
+    isolation: process
+    build: { context: ., ssh: [default] }
+  db:
+    image: b
+    ports:
+      - { target: 80, mode: ingress }
+extensions: {}
+`
+  const path = written(text)
+  const error = await compose(path).catch((thrown: FettleError) => thrown)
+  const file = path.split("/").at(-1)
+  expect((error as FettleError).fact.split("\n")).toEqual([
+    `${file}:4: services.web.devices: is not supported`,
+    `${file}:5: services.web.isolation: is not supported`,
+    `${file}:6: services.web.build.ssh: is not supported`,
+    `${file}:10: services.db.ports.0.mode: ${WRONG_MODE}`,
+    `${file}:11: extensions: is not supported`,
+  ])
+})
+const WRONG_MODE = 'Invalid input: expected "host"'
 
 test("what begins with x- is for others where it is a field, and a name like any other where it is one", async () => {
   const text = "x-all: 1\nservices: { x-app: { image: a, x-team: us }, web: { image: a, labels: { x-keep: '1' } } }"
@@ -45,7 +74,7 @@ test.each([
   ["services: { web: {} }", "services.web: it has neither image nor build"],
   [
     "services: { web: { image: a, ports: ['8000-8010:80'] } }",
-    'services.web.ports.0: "8000-8010:80" is not understood; ranges of ports are not supported',
+    'services.web.ports.0: "8000-8010:80": both ranges must be of one length, at most 1000 ports',
   ],
   ["services: { web: { image: a, volumes: ['db:/srv'] } }", "services.web.volumes.0: db does not stand below volumes"],
   [
@@ -83,7 +112,23 @@ test.each([
     'services.web.healthcheck.interval: is no duration, as in "1m30s"',
   ],
   ["services: { web: { image: a, mem_limit: lots } }", 'services.web.mem_limit: is no size, as in "64m"'],
-  ["secrets: { a: {} }\nservices: { web: { image: a } }", "secrets: is not supported"],
+  [
+    "secrets: { a: { file: b, external: true } }\nservices: { web: { image: a } }",
+    "secrets.a.external: is not supported",
+  ],
+  [
+    "secrets: { a: {} }\nservices: { web: { image: a } }",
+    "secrets.a.file: is missing: only those from a file are supported",
+  ],
+  [
+    "services: { web: { image: a, depends_on: [db] }, db: { image: b, profiles: [data] } }",
+    "services.web.depends_on.db: none of its profiles is chosen",
+  ],
+  [
+    "services: { web: { image: a, ports: ['9000-9002:80-81'] } }",
+    'services.web.ports.0: "9000-9002:80-81": both ranges must be of one length, at most 1000 ports',
+  ],
+  ["services: { web: { image: a, secrets: [key] } }", "services.web.secrets.0: key does not stand below secrets"],
   [
     "services: { web: { image: a, container_name: b, scale: 2 } }",
     "services.web.container_name: goes with one replica alone",
@@ -142,6 +187,7 @@ describe.skipIf(!canStartEngines())("a compose file on an Engine", () => {
     writeFileSync(join(at, "web", "Dockerfile"), "FROM base:1\nARG GREETING\nRUN echo $GREETING > /srv/greeting\n")
     writeFileSync(join(at, "db.env"), "MODE=fast\n")
     writeFileSync(join(at, ".env"), "GREETING=hello\n")
+    writeFileSync(join(at, "token"), "a-token\n")
     writeFileSync(
       join(at, "compose.yaml"),
       `
@@ -167,7 +213,13 @@ services:
     restart: unless-stopped
     labels: { x-keep: "1", plain: "2" }
     x-notes: { of: others }
+    ports: [ "127.0.0.1:${PORTS}:7000-7002/udp" ]
+    secrets: [ token, { source: token, target: other } ]
+    configs: [ { source: conf, target: /etc/db.conf } ]
+  debug: { image: base:1, profiles: [debug] }
 volumes: { data: }
+secrets: { token: { file: ./token } }
+configs: { conf: { file: ./db.env } }
 `,
     )
     const shop = await compose(join(at, "compose.yaml"), { env: { DB_PASSWORD: secret.env("DB_PASSWORD") } })
@@ -194,6 +246,16 @@ volumes: { data: }
     expect(world.docker("exec", "shop-db-1", "sh", "-c", "echo $MODE $PASSWORD; cat /conf")).toBe(
       "fast a-password-of-the-db\nMODE=fast",
     )
+    expect(
+      world.docker("exec", "shop-db-1", "sh", "-c", "cat /run/secrets/token /run/secrets/other /etc/db.conf"),
+    ).toBe("a-token\na-token\nMODE=fast")
+    const bound = "{{range $in, $out := .HostConfig.PortBindings}}{{$in}}={{(index $out 0).HostPort}} {{end}}"
+    const [from = 0] = PORTS.split("-").map(Number)
+    expect(world.docker("inspect", "-f", bound, "shop-db-1")).toBe(
+      `7000/udp=${from} 7001/udp=${from + 1} 7002/udp=${from + 2}`,
+    )
+    const debugged = await compose(join(at, "compose.yaml"), { profiles: ["debug"], env: { DB_PASSWORD: "x" } })
+    expect(debugged.services).toEqual(["web", "db", "debug"])
     const kept = await runs.apply(it(), { destroy: true })
     expect(
       kept.plan?.changes.flatMap(({ error, address }) => (error === undefined ? [] : `${error.code} ${address}`)),
