@@ -158,9 +158,10 @@ export interface Provider<S extends AnySchema = AnySchema, O extends AnySchema =
    */
   readsHere?(want: z.output<S>): readonly string[]
   /**
-   * Where its result is an answer: what was made is recorded, and what comes after it is changed only on "yes". Pure.
+   * Where its result is an answer: what was made is recorded, and what comes after it is changed only on "yes". An error without a verdict
+   * is one that its change ended with. Pure.
    */
-  answer?(outputs: z.output<O>): { readonly verdict: "yes" | "no" | "inconclusive"; readonly error?: FettleError }
+  answer?(outputs: z.output<O>): { readonly verdict?: "yes" | "no" | "inconclusive"; readonly error?: FettleError }
   /** Facts to remember beside the outputs, from what `ensure` returned. */
   carry?(outputs: z.output<O>): Json | undefined
   /** There is nothing to delete when it leaves the program: state forgets it. Some kinds can tell only from what they were declared with. */

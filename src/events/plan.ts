@@ -159,6 +159,8 @@ export interface PlanOptions {
   /** Delete everything. */
   readonly destroy?: boolean
   readonly expectAbsent?: number
+  /** Addresses of versions that a release has done with, or no longer declares: they stand no more. */
+  readonly doneWith?: readonly string[]
   readonly expectDeletes?: number
   /** Names of connections behind which another target may stand than state remembers. */
   readonly expectTargets?: readonly string[]

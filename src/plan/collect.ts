@@ -36,6 +36,7 @@ export async function collect(
   snapshot: Snapshot,
   engine: Engine,
   unknownEach: readonly string[],
+  doneWith: readonly string[] = [],
 ): Promise<Collected> {
   const graph = order(scope)
   const rows = new Map(snapshot.rows.map((row) => [rowKey(row.address, row.deposed), row]))
@@ -61,7 +62,7 @@ export async function collect(
   }
   for (const [address, intents] of open)
     if (!works.has(address) && !rows.has(rowKey(address, ""))) addUnrecorded(rows, intents)
-  return { graph, works, ...(await sortRest(rows, scope, destroyed, engine, open, unknownEach)) }
+  return { graph, works, ...(await sortRest(rows, scope, destroyed, engine, open, unknownEach, doneWith)) }
 }
 
 function rowKey(address: string, deposed: string): string {
@@ -129,6 +130,7 @@ async function sortRest(
   engine: Engine,
   open: ReadonlyMap<Address, readonly IntentLine[]>,
   unknownEach: readonly string[],
+  doneWith: readonly string[],
 ): Promise<Pick<Collected, "leaving" | "stranded" | "kept">> {
   const leaving: Work[] = []
   const stranded: { row: Row; error: FettleError }[] = []
@@ -136,7 +138,7 @@ async function sortRest(
   const standing = standingVersions(scope)
   for (const row of rows.values()) {
     const isUndecided = unknownEach.some((prefix) => row.address.startsWith(prefix))
-    if (row.deposed === "" && (isUndecided || stands(row.address, standing))) {
+    if (row.deposed === "" && (isUndecided || (stands(row.address, standing) && !doneWith.includes(row.address)))) {
       kept.push(row)
       continue
     }

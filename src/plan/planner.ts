@@ -87,7 +87,7 @@ async function observe(
   let unknownEach = expandEach(scope, (props) => listOf(props, undefined), expanded)
   for (;;) {
     const before = collected
-    collected = await collect(scope, destroyed, request.snapshot, engine, unknownEach)
+    collected = await collect(scope, destroyed, request.snapshot, engine, unknownEach, request.options.doneWith)
     await openSealed(collected, engine)
     if (before !== undefined)
       for (const [address, work] of before.works) if (collected.works.has(address)) collected.works.set(address, work)

@@ -1,4 +1,5 @@
 import { FettleError } from "../errors.ts"
+import type { Address } from "../program/address.ts"
 import type { Declaration } from "../program/declaration.ts"
 import { RELEASE_KIND } from "../program/release.ts"
 import { freshOf, NO_MEMORY, type ReleaseMemory } from "../program/release-memory.ts"
@@ -38,6 +39,20 @@ export function stands(address: string, all: readonly StandingVersions[]): boole
   return all.some(({ prefix, versions }) => {
     const version = versionIn(address, prefix)
     return version !== undefined && versions.has(version)
+  })
+}
+
+/** Whether a recorded thing belongs to a version that is declared, has all traffic with nothing on its way, and declares it no more. */
+export function isUndeclared(address: string, scope: Scope): boolean {
+  if (scope.declarations.has(address as Address)) return false
+  const all = [...scope.declarations.values()]
+  return all.some((each) => {
+    const { live, underway, backTo } = scope.releases.get(each.address) ?? NO_MEMORY
+    const isSettled = live !== undefined && underway === undefined && backTo === undefined
+    const { prefix = "", own } = each.versions ?? {}
+    if (own === undefined || !isSettled || live.version !== own || versionIn(address, prefix) !== own) return false
+    // What a list declares is known only once the list is.
+    return !all.some(({ type, address: other }) => type === "each" && versionIn(other, prefix) === own)
   })
 }
 

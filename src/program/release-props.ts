@@ -148,6 +148,8 @@ export const releaseOutputs = z.object({
   refused: z.object({ version: z.string(), sentence: z.string(), atMs: z.number() }).optional(),
   /** A release that waits for a person, and how far it has come. */
   held: z.object({ version: z.string(), progress: z.unknown() }).optional(),
+  /** The error that ended its run on the way. */
+  error: z.object({ code: z.string(), next: z.string() }).optional(),
 })
 
 export type ReleaseOutputs = z.output<typeof releaseOutputs>

@@ -1,5 +1,5 @@
 import type { Traffic } from "../connect/traffic.ts"
-import { FettleError } from "../errors.ts"
+import { asFettleError, FettleError } from "../errors.ts"
 import type { ReleaseOutputs, ReleaseProps } from "../program/release-props.ts"
 import type { Json, Write } from "../provider.ts"
 import type { Before } from "../verify/answer.ts"
@@ -8,7 +8,7 @@ import type { LocalTools } from "../verify/tools.ts"
 import { CountedJudging, sourceOf } from "./counted-judging.ts"
 import { type CountSource, trafficCounts } from "./counting.ts"
 import { takeMarks, withMarks } from "./log-marks.ts"
-import { broughtBack } from "./outcome.ts"
+import { brokenOff, broughtBack } from "./outcome.ts"
 import { type Progress, progressIn } from "./progress.ts"
 import { RollOut } from "./roll-out.ts"
 import { type Checked, ms } from "./roll-out-parts.ts"
@@ -19,7 +19,11 @@ import { watchBudget } from "./watch.ts"
 
 type Call = Write<unknown>
 
-/** Carries a release out, or goes on with one that was cut off. */
+/**
+ * Carries a release out, or goes on with one that was cut off. Where an error ends it while the traffic is on its way, that is remembered:
+ * else the next version would be sent beside traffic that nobody knows of.
+ * @throws FettleError where no traffic was sent yet
+ */
 export async function carryOut(
   want: ReleaseProps,
   before: ReleaseOutputs | undefined,
@@ -27,8 +31,27 @@ export async function carryOut(
   tools: LocalTools,
   call: Call,
 ): Promise<ReleaseOutputs> {
+  let progress = progressIn(cutOff)
+  const save = (each: Progress): Promise<void> => {
+    progress = each
+    return call.progress(each as Json)
+  }
+  try {
+    return await carried(want, before, progress, tools, { ...call, save })
+  } catch (thrown) {
+    if (call.signal.aborted || progress === undefined || progress.phase === "before") throw thrown
+    return brokenOff(before, progress, asFettleError(thrown, "CHANGE_FAILED"))
+  }
+}
+
+async function carried(
+  want: ReleaseProps,
+  before: ReleaseOutputs | undefined,
+  left: Progress | undefined,
+  tools: LocalTools,
+  call: Call & { save(progress: Progress): Promise<void> },
+): Promise<ReleaseOutputs> {
   const traffic = want.traffic === undefined ? undefined : trafficIn(want, call.connection)
-  const left = progressIn(cutOff)
   if (want.back) return bringBack(want, before, left, traffic, tools, call)
   if (left !== undefined && left.version !== want.version) await giveUp(left, want, before, traffic, call)
   const progress = left?.version === want.version ? left : undefined
@@ -50,7 +73,7 @@ export async function carryOut(
     logs,
     hook: (commands, signal) => runHooks(commands, tools, call, signal),
     tell: (text) => call.log(text),
-    save: (each) => call.progress(each as Json),
+    save: call.save,
     now: Date.now,
     signal: call.signal,
     stopping: call.stopping,
@@ -91,8 +114,11 @@ async function reroute(
   call: Call,
 ): Promise<ReleaseOutputs> {
   const live = { version: want.version, slot: want.slot, instances: [...want.instances] }
-  await traffic?.route(allTo(serversOf(live), []), call.signal)
-  const { held: _held, ...rest } = before // one that was taken back stays refused
+  const own = new Set(namesOf(serversOf(live)))
+  const gone = serversOf(before.live).filter(({ name }) => !own.has(name)) // it runs in fewer copies, or others
+  await traffic?.route(allTo(serversOf(live), gone), call.signal)
+  await takeOut(namesOf(gone), want, traffic, call)
+  const { held: _held, error: _error, ...rest } = before // one that was taken back stays refused
   return { ...rest, version: want.version, verdict: "yes", sentence: `${want.version} has all traffic`, live }
 }
 

@@ -38,9 +38,10 @@ export function trafficCounts(
       const of = ({ version, instances }: VersionInstances): Counted => {
         let requests = 0
         let bad = 0
-        for (const instance of instances) {
-          const counters = byName.get(named(instance, version).name)
-          if (counters === undefined) return { missing: `nothing is counted for ${instance.name} of ${version}` }
+        const known = instances.flatMap((instance) => byName.get(named(instance, version).name) ?? [])
+        // A copy whose turn has not come yet has no counters. One that is lost takes its counts with it, which is told as such.
+        if (known.length === 0) return { missing: `nothing is counted for ${version}` }
+        for (const counters of known) {
           const slow = slowerThanMs === undefined ? undefined : slowerThan(counters.latencies ?? [], slowerThanMs)
           if (slowerThanMs !== undefined && slow === undefined) return { missing: noEdge(slowerThanMs, counters) }
           requests += slow?.requests ?? counters.requests

@@ -1,3 +1,4 @@
+import type { FettleError } from "../errors.ts"
 import type { RememberedVersion } from "../program/release-memory.ts"
 import type { ReleaseOutputs, ReleaseProps } from "../program/release-props.ts"
 import type { Progress } from "./progress.ts"
@@ -30,19 +31,28 @@ export function rolledBack(
 }
 
 /** What is remembered while a release waits for a person. Pure. */
-export function held(
-  want: ReleaseProps,
+export function held(before: ReleaseOutputs | undefined, sentence: string, progress: Progress): ReleaseOutputs {
+  return waiting(before, sentence, { ...progress, waits: true })
+}
+
+/** What is remembered where an error ended the run while the traffic was on its way: the next one goes on from there. Pure. */
+export function brokenOff(
   before: ReleaseOutputs | undefined,
-  sentence: string,
   progress: Progress,
+  { code, fact, next }: FettleError,
 ): ReleaseOutputs {
+  const sentence = `${fact}; the traffic of ${progress.version} stays as it is, and fettle apply goes on`
+  return { ...waiting(before, sentence, progress), error: { code, next } }
+}
+
+function waiting(before: ReleaseOutputs | undefined, sentence: string, progress: Progress): ReleaseOutputs {
   return {
     version: before?.live?.version ?? "",
     verdict: "inconclusive",
     sentence,
     ...(before?.live === undefined ? {} : { live: before.live }),
     kept: before?.kept ?? [],
-    held: { version: want.version, progress: { ...progress, waits: true } },
+    held: { version: progress.version, progress },
   }
 }
 

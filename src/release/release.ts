@@ -1,4 +1,4 @@
-import { asFettleError, FettleError } from "../errors.ts"
+import { asFettleError, type ErrorCode, FettleError } from "../errors.ts"
 import type { Address } from "../program/address.ts"
 import { RELEASE_KIND } from "../program/release.ts"
 import { type ReleaseOutputs, type ReleaseProps, releaseOutputs, releaseProps } from "../program/release-props.ts"
@@ -26,7 +26,7 @@ export function releaseProvider(tools: LocalTools): Provider<typeof releaseProps
     props: releaseProps,
     outputs: releaseOutputs,
     settles: "unique",
-    volatile: ["version", "verdict", "sentence", "live", "kept", "refused", "held"],
+    volatile: ["version", "verdict", "sentence", "live", "kept", "refused", "held", "error"],
     adoptsFound: true,
     timeoutMs: LONGEST_MS,
     id: () => undefined,
@@ -47,7 +47,8 @@ function cutOffIn(seen: Seen<ReleaseOutputs>): Json | undefined {
 }
 
 /** A version that was taken back, or waits, is no success: what comes after it is not changed. */
-function answerOf({ verdict, sentence }: ReleaseOutputs): { verdict: typeof verdict; error?: FettleError } {
+function answerOf({ verdict, sentence, error }: ReleaseOutputs): { verdict?: typeof verdict; error?: FettleError } {
+  if (error !== undefined) return { error: new FettleError(error.code as ErrorCode, sentence, { next: error.next }) }
   if (verdict === "yes") return { verdict }
   return { verdict, error: new FettleError(verdict === "no" ? "RELEASE_ROLLED_BACK" : "RELEASE_UNDECIDED", sentence) }
 }

@@ -55,7 +55,12 @@ export class RollOut {
     }
   }
 
-  /** @throws FettleError where traffic cannot be sent: the release stays open and goes on with the next run */
+  /** How far it has come. */
+  get progress(): Progress {
+    return this.#progress
+  }
+
+  /** @throws FettleError where traffic cannot be sent, or a hook fails: the next run goes on from its progress */
   async run(): Promise<ReleaseOutputs> {
     const { phase, sentence = "" } = this.#progress
     if (phase === "back") return this.#back(sentence)
@@ -72,7 +77,7 @@ export class RollOut {
     if (stopping?.aborted !== true) return undefined
     const share = this.#progress.phase === "watching" ? "all" : (this.#steps[this.#progress.step]?.words ?? "none")
     const sentence = `Stopped by hand: ${want.version} stays with ${share} of the traffic, and fettle apply goes on`
-    return held(want, before, sentence, this.#progress)
+    return held(before, sentence, this.#progress)
   }
 
   /** All steps; undefined where the version has all traffic at their end. */
@@ -186,7 +191,7 @@ export class RollOut {
       await this.#goTo(this.#steps.length - 1)
       return "all"
     }
-    return want.onInconclusive === "rollback" ? this.#back(sentence) : held(want, before, sentence, this.#progress)
+    return want.onInconclusive === "rollback" ? this.#back(sentence) : held(before, sentence, this.#progress)
   }
 
   async #checked(when: string): Promise<ReleaseOutputs | undefined> {
@@ -198,7 +203,7 @@ export class RollOut {
     if (verdict === "yes") return undefined
     const sentence = `${verdict === "no" ? "Rolled back" : "Not decided"} ${when}: ${evidence}`
     if (verdict === "no" || want.onInconclusive === "rollback") return this.#back(sentence)
-    return want.onInconclusive === "promote" ? undefined : held(want, before, sentence, this.#progress)
+    return want.onInconclusive === "promote" ? undefined : held(before, sentence, this.#progress)
   }
 
   /** With all traffic on it: the version before it is drained, and the new one is watched. */

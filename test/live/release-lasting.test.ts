@@ -113,4 +113,73 @@ describe.skipIf(!canStartHaproxy())("what happens to a version after its first r
     expect((await prober.end()).failed).toEqual([])
     expect(await world.answersNow()).toEqual(["1"])
   })
+
+  test("copies come one after the other, are counted from their first turn, and a bad version goes back", {
+    timeout: 240_000,
+  }, async () => {
+    const runs = runsIn(world.folder)
+    const of = (version: string, badShare = 0) =>
+      build(world.optionsOf(version, { copies: 2, badShare, more: { steps: "rolling", metrics: COUNTED } }))
+    expect(failed(await runs.apply(of("1")))).toEqual([])
+    const prober = world.probe()
+    const good = await runs.apply(of("2"))
+    expect(failed(good)).toEqual([])
+    expect((await prober.take()).failed).toEqual([])
+    expect(Object.keys(await world.weights()).sort()).toEqual(["1.web0", "1.web1", "2.web0", "2.web1"])
+    const bad = await runs.apply(of("3", 0.2))
+    expect(failed(bad)).toEqual([
+      expect.stringMatching(/^RELEASE_ROLLED_BACK: Rolled back at minute 1, with 1 of 2: \d+ errors in/),
+    ])
+    expect(await world.answersNow()).toEqual(["2"])
+  })
+
+  test("an error on the way is remembered: the next run goes on, and another version takes the traffic back first", {
+    timeout: 240_000,
+  }, async () => {
+    const runs = runsIn(world.folder)
+    const sickWhen = `${world.folder}/hook`
+    const hooks = { promoted: [["test", "-e", sickWhen]] }
+    const of = (version: string) =>
+      build(
+        world.optionsOf(version, {
+          more: { steps: [50, 100], metrics: COUNTED, ...(version === "2" ? { hooks } : {}) },
+        }),
+      )
+    expect(failed(await runs.apply(of("1")))).toEqual([])
+    const prober = world.probe()
+    const broken = await runs.apply(of("2"))
+    expect(failed(broken)).toEqual([
+      expect.stringMatching(/^CHANGE_FAILED: the hook test ended with 1.*fettle apply goes on$/),
+    ])
+    expect(broken.exitCode).toBe(1)
+    expect(await world.answersNow()).toEqual(["2"])
+    const again = await runs.apply(of("2"))
+    expect(again.exitCode).toBe(1)
+    expect(failed(await runs.apply(of("3")))).toEqual([])
+    expect(await world.answersNow()).toEqual(["3"])
+    expect((await prober.end()).failed).toEqual([])
+    expect((await runs.plan(of("3"))).plan?.changes).toEqual([])
+    expect(Object.keys(await world.weights()).sort()).toEqual(["1.web0", "3.web0"])
+  })
+
+  test("the version that has all traffic runs in fewer copies: the others are drained before they go", {
+    timeout: 240_000,
+  }, async () => {
+    const runs = runsIn(world.folder)
+    const of = (copies: number) => build(world.optionsOf("1", { copies }))
+    expect(failed(await runs.apply(of(3)))).toEqual([])
+    const prober = world.probe()
+    const fewer = await runs.apply(of(2))
+    expect(failed(fewer)).toEqual([])
+    expect(Object.keys(await world.weights()).sort()).toEqual(["1.web0", "1.web1"])
+    const gone = fewer.events.filter((each) => each.type === "node.finished" && /web2/.test(each.address))
+    expect(gone).toEqual([expect.objectContaining({ action: "delete", outcome: "done" })])
+    expect((await prober.end()).failed).toEqual([])
+    expect((await runs.plan(of(2))).plan?.changes).toEqual([])
+  })
 })
+
+/** So few requests are enough for a test. */
+const COUNTED = {
+  errors: { source: { from: "traffic", counts: "errors" }, worstRate: 0.2, usualRate: 0.04 },
+} as const

@@ -22,7 +22,7 @@ export class ReleaseWorld {
   }
 
   static async start(): Promise<ReleaseWorld> {
-    return new ReleaseWorld(await HaproxyWorld.start(), testFolder(), await freePort(3)) // a port for each slot
+    return new ReleaseWorld(await HaproxyWorld.start(), testFolder(), await freePort(9)) // one for each copy in each slot
   }
 
   async end(): Promise<void> {

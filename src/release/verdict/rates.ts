@@ -24,9 +24,9 @@ export function worstProven({ worstRate, usualRate }: RateSettings): number {
  * Two rates between which the requests of the new version decide by themselves. A declared worst rate may be far above what the version
  * before it has, and would let pass what is many times worse; so it counts only up to a multiple of the usual rate.
  *
- * Where that is not declared, it is guessed from the errors of the version before it, less what may be luck. One without an error is as
- * good as its requests can tell, of which no more count than the new one has had: else nothing could ever be proven beside it. The errors
- * of the new version have no part in it, so that what is judged by these rates stays evidence.
+ * Where that is not declared, it is guessed from the errors of the version before it, less what may be luck. One without an error is taken
+ * to be as good as the requests of the new one could tell: else nothing could ever be proven beside it. The errors of the new version have
+ * no part in it, so that what is judged by these rates stays evidence.
  * @param own requests of the new version so far, @param other of the one before it
  */
 export function ratesBetween(
@@ -41,7 +41,7 @@ export function ratesBetween(
 
 function guess(own: number, { requests, bad }: SideCounts): number {
   const seen = Math.max(0, bad - LUCK * Math.sqrt(bad)) / Math.max(1, requests)
-  return seen + UNSEEN / Math.max(1, Math.min(own, requests))
+  return seen + UNSEEN / Math.max(1, own)
 }
 
 /** No more than so many requests are looked forward to. */
