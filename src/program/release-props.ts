@@ -41,29 +41,33 @@ const source = z.discriminatedUnion("from", [
 ])
 
 /** One thing that is counted: requests, and the bad ones among them. */
-const metric = z.strictObject({
-  source: source.meta({ description: "Where the counts come from." }),
-  probes: z
-    .strictObject({
-      path: z.string().regex(/^\//, "a path begins with a slash"),
-      perMinute: z.number().gt(0).lte(6_000).default(360),
-      timeoutMs: z.number().int().positive().default(5_000),
-    })
-    .optional()
-    .meta({ description: "Requests of our own to both versions, counted with it: for little traffic." }),
-  worstRatio: z.number().gt(1).optional(),
-  worstRate: z.number().gt(0).lt(1).optional().meta({ description: "Worst acceptable share of bad requests." }),
-  usualRate: z
-    .number()
-    .gt(0)
-    .lt(1)
-    .optional()
-    .meta({ description: "Share of bad requests of a healthy version. A worst rate counts up to five times this." }),
-  clump: z
-    .union([z.number().gte(1), z.literal("measured")])
-    .optional()
-    .meta({ description: "How many bad requests come from one cause, such as one client that tries again." }),
-})
+const metric = z
+  .strictObject({
+    source: source.meta({ description: "Where the counts come from." }),
+    probes: z
+      .strictObject({
+        path: z.string().regex(/^\//, "a path begins with a slash"),
+        perMinute: z.number().gt(0).lte(6_000).default(360),
+        timeoutMs: z.number().int().positive().default(5_000),
+      })
+      .optional()
+      .meta({ description: "Requests of our own to both versions, counted with it: for little traffic." }),
+    worstRatio: z.number().gt(1).optional(),
+    worstRate: z.number().gt(0).lt(1).optional().meta({ description: "Worst acceptable share of bad requests." }),
+    usualRate: z
+      .number()
+      .gt(0)
+      .lt(1)
+      .optional()
+      .meta({ description: "Share of bad requests of a healthy version. A worst rate counts up to five times this." }),
+    clump: z
+      .union([z.number().gte(1), z.literal("measured")])
+      .optional()
+      .meta({ description: "How many bad requests come from one cause, such as one client that tries again." }),
+  })
+  .refine(({ usualRate = 0, worstRate = 1 }) => usualRate < worstRate, {
+    error: "usualRate must be less than worstRate",
+  })
 
 export const releaseProps = z.strictObject({
   version: z.string().min(1).max(128).meta({ description: "The version that is to get all traffic." }),

@@ -12,6 +12,7 @@ import { brokenOff, broughtBack } from "./outcome.ts"
 import { type Progress, progressIn } from "./progress.ts"
 import { RollOut } from "./roll-out.ts"
 import { type Checked, ms } from "./roll-out-parts.ts"
+import { backTo } from "./send.ts"
 import { namesOf, serversOf } from "./servers.ts"
 import { allTo } from "./shares.ts"
 import { trafficIn } from "./traffic-in.ts"
@@ -102,7 +103,8 @@ async function giveUp(
   call: Call,
 ): Promise<void> {
   call.log(`${left.version} was on its way and is no longer declared: it is taken back`)
-  if (before?.live !== undefined) await traffic?.route(allTo(serversOf(before.live), []), call.signal)
+  if (before?.live !== undefined && traffic !== undefined)
+    await backTo(serversOf(before.live), [], { traffic, tell: call.log, signal: call.signal })
   await takeOut(left.servers, want, traffic, call)
 }
 
@@ -135,7 +137,8 @@ async function bringBack(
   call: Call,
 ): Promise<ReleaseOutputs> {
   const live = before?.live?.version === want.version ? undefined : before?.live
-  await traffic?.route(allTo(serversOf(want), serversOf(live)), call.signal)
+  if (traffic !== undefined)
+    await backTo(serversOf(want), serversOf(live), { traffic, tell: call.log, signal: call.signal })
   const own = new Set(namesOf(serversOf(want)))
   const gone = [...(left?.servers ?? []), ...namesOf(serversOf(live))].filter((name) => !own.has(name))
   await takeOut(gone, want, traffic, call)

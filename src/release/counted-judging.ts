@@ -5,6 +5,7 @@ import { freshOf } from "../program/release-memory.ts"
 import type { ReleaseOutputs, ReleaseProps } from "../program/release-props.ts"
 import type { Json, Write } from "../provider.ts"
 import { openSettings } from "../verify/open-settings.ts"
+import { AloneJudging } from "./alone.ts"
 import { between, type Counted, type CountSource, readOrMissing, trafficCounts } from "./counting.ts"
 import { Probing } from "./probing.ts"
 import type { Progress } from "./progress.ts"
@@ -25,6 +26,8 @@ const TELL_MS = 10_000
 /** Takes counts at each look, hands them to the judgement, and tells what it says. */
 export class CountedJudging implements Judging {
   readonly counts: boolean
+  readonly probes: boolean
+  readonly #alone: AloneJudging
   readonly #judge: Judge
   readonly #sources: ReadonlyMap<string, CountSource>
   readonly #last = new Map<string, { readonly candidate: Counted; readonly baseline: Counted; readonly atMs: number }>()
@@ -40,7 +43,7 @@ export class CountedJudging implements Judging {
     sources: ReadonlyMap<string, CountSource>,
     probings: ReadonlyMap<string, Probing>,
     call: Call,
-    leastMs: number,
+    { leastMs, rollbackError }: { readonly leastMs: number; readonly rollbackError: number },
   ) {
     this.#leastMs = leastMs
     this.#probings = probings
@@ -48,6 +51,8 @@ export class CountedJudging implements Judging {
     this.#sources = sources
     this.#call = call
     this.counts = sources.size > 0
+    this.probes = probings.size > 0
+    this.#alone = new AloneJudging(sources, rollbackError)
   }
 
   /** @throws FettleError `PROPS_INVALID` for a source that there is none of */
@@ -71,7 +76,8 @@ export class CountedJudging implements Judging {
     const settings = settingsOf(want, metrics)
     const saved = progress?.judge as JudgeState | undefined
     const judge = saved === undefined ? new Judge(settings) : Judge.from(settings, saved)
-    return new CountedJudging(judge, sources, probings, call, ms(want.every) / 2)
+    const { rollbackError, every } = want
+    return new CountedJudging(judge, sources, probings, call, { leastMs: ms(every) / 2, rollbackError })
   }
 
   async begin(signal: AbortSignal): Promise<void> {
@@ -95,6 +101,17 @@ export class CountedJudging implements Judging {
     }
     this.#call.measured?.({ step, ...judgement } as unknown as Json)
     return { decision, sentence }
+  }
+
+  usual(): number {
+    const rates = Object.values(this.#judge.save().metrics).map(({ baseline: { requests, bad } }) =>
+      requests === 0 ? 0 : bad / requests,
+    )
+    return Math.max(0, ...rates)
+  }
+
+  alone(signal: AbortSignal): Promise<Judged> {
+    return this.#alone.look(signal)
   }
 
   save(): JudgeState {

@@ -49,7 +49,10 @@ export function trafficCounts(
         }
         return { requests, bad, epoch }
       }
-      return { candidate: of(sides.candidate), baseline: of(sides.baseline) }
+      const [candidate, baseline] = [of(sides.candidate), of(sides.baseline)]
+      const some = [...byName.values()][0]
+      const isEdge = slowerThanMs === undefined || some === undefined || slowerThan(some.latencies ?? [], slowerThanMs)
+      return { candidate, baseline, ...(isEdge ? {} : { never: noEdge(slowerThanMs, some) }) }
     },
   }
 }

@@ -112,7 +112,7 @@ async function movedTraffic(
 
 /** Takes all that it has sent traffic to out again. Already gone is success. */
 async function removeAll(
-  _seen: Seen<ReleaseOutputs>,
+  seen: Seen<ReleaseOutputs>,
   last: { readonly props: ReleaseProps; readonly outputs: ReleaseOutputs } | undefined,
   call: Write<unknown>,
 ): Promise<void> {
@@ -120,6 +120,6 @@ async function removeAll(
   if (last?.props.traffic === undefined) return
   const versions = [outputs?.live, ...(outputs?.kept ?? []), last.props].filter((each) => each !== undefined)
   const names = namesOf(versions.flatMap(serversOf))
-  const waiting = progressIn(outputs?.held?.progress as Json | undefined)?.servers ?? []
+  const waiting = progressIn(cutOffIn(seen) ?? (outputs?.held?.progress as Json | undefined))?.servers ?? []
   await trafficIn(last.props, call.connection).remove([...new Set([...names, ...waiting])], call.signal)
 }

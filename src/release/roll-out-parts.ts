@@ -31,6 +31,12 @@ export interface Judging {
   readonly counts: boolean
   /** @throws FettleError `PROPS_INVALID` where something that is to be counted never can be */
   begin(signal: AbortSignal): Promise<void>
+  /** True where requests of our own can judge a version before it has traffic. */
+  readonly probes: boolean
+  /** Share of bad requests of the version before it so far: the largest of all that is counted. */
+  usual(): number
+  /** Judges a version that has all traffic, and nothing beside it. */
+  alone(signal: AbortSignal): Promise<Judged>
   /** Takes the counts since the last look. */
   look(step: number, signal: AbortSignal): Promise<Judged>
   save(): unknown
@@ -39,6 +45,8 @@ export interface Judging {
 /** A watch, and what one that was cut off has left of it. */
 export interface Watching {
   readonly promotedMs: number
+  /** Share of bad requests of the version before it, as far as it was counted. */
+  readonly usual: number
   readonly ticks: readonly Tick[]
   /** Writes down what was counted so far. */
   save(ticks: readonly Tick[]): Promise<void>

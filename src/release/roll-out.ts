@@ -1,4 +1,5 @@
 import type { Instance } from "../connect/traffic.ts"
+import { FettleError } from "../errors.ts"
 import { sleep } from "../policies/timer.ts"
 import { freshOf } from "../program/release-memory.ts"
 import type { ReleaseOutputs } from "../program/release-props.ts"
@@ -6,8 +7,12 @@ import { livedOn, placesOf } from "./liveness.ts"
 import { held, promoted, rolledBack } from "./outcome.ts"
 import type { Progress } from "./progress.ts"
 import { ms, type RollOutParts } from "./roll-out-parts.ts"
+import { send } from "./send.ts"
 import { namesOf, serversOf } from "./servers.ts"
 import { allTo, BESIDE, type InstanceShare, type Sides, type Step, stepsOf } from "./shares.ts"
+
+/** What who sends the traffic says of a copy that does not come up. */
+const COPY_DOWN: ReadonlySet<string> = new Set(["RELEASE_TRAFFIC", "HAPROXY_SERVER_DOWN"])
 
 /** Nothing is waited for any more: how it ended, or that it has all traffic now. */
 type Over = ReleaseOutputs | "all"
@@ -94,13 +99,30 @@ export class RollOut {
     const from = Math.max(0, Math.min(this.#progress.step, this.#steps.length - 1))
     for (let at = from; at < this.#steps.length; at += 1) {
       const isLast = at === this.#steps.length - 1
-      const settled = isLast ? await this.#settled() : undefined
+      const settled = isLast ? await this.#settled() : undefined // alone it is judged by our own requests, or after it
       const before = settled ?? (at > from ? await this.#checked(`before ${this.#steps[at]?.words}`) : undefined)
-      if (before === undefined) await this.#goTo(at)
-      const over = before ?? (isLast ? "all" : await this.#stay(at))
+      const dead = before ?? (await this.#sent(at))
+      const over = dead ?? (isLast ? await this.#last() : await this.#stay(at))
       if (over !== undefined) return over === "all" ? undefined : over
     }
     return undefined
+  }
+
+  /** Sends the traffic of one step; back again where a copy of the new version does not come up for who sends it. */
+  async #sent(at: number): Promise<ReleaseOutputs | undefined> {
+    try {
+      await this.#goTo(at)
+      return undefined
+    } catch (thrown) {
+      const { traffic, signal } = this.#parts
+      const isDown = thrown instanceof FettleError && COPY_DOWN.has(thrown.code)
+      const places = isDown && traffic !== undefined ? await placesOf(traffic, signal) : undefined
+      if (this.#parts.before?.live === undefined || places === undefined) throw thrown
+      const wanted = new Set(namesOf(this.#steps[at]?.shares.map(({ instance }) => instance) ?? []))
+      const own = this.#sides.after.filter(({ name }) => wanted.has(name))
+      if (own.every(({ name }) => places.find((each) => each.name === name)?.up === true)) throw thrown
+      return this.#back(`Rolled back ${this.#when()}: ${(thrown as FettleError).fact}`)
+    }
   }
 
   /** Sends the traffic of one step. A step that stood already when it was cut off keeps its time. */
@@ -133,12 +155,31 @@ export class RollOut {
   async #settled(): Promise<Over | undefined> {
     const { judging } = this.#parts
     const at = this.#steps.length - 2
-    if (at < 0 || !judging.counts) return undefined
+    if (!judging.counts || (at < 0 && !judging.probes)) return undefined
     for (;;) {
       const ended = await this.#look(at)
       if (ended === "promote") return undefined
       if (typeof ended === "object") return ended
       const over = await this.#pause(this.#deadlineMs())
+      if (over !== undefined) return over
+    }
+  }
+
+  /**
+   * With all traffic. Where it had none beside the version before it, what is broken shows only now: that one stays for the time of a step.
+   */
+  async #last(): Promise<Over | undefined> {
+    const { want, judging, now, signal } = this.#parts
+    if (this.#steps.length > 1 || this.#sides.before.length === 0 || !judging.counts || judging.probes) return "all"
+    const untilMs = this.#progress.stepSinceMs + ms(want.stepFor)
+    for (;;) {
+      const dead = await this.#dead(this.#sides.after)
+      const { decision, sentence } = await judging.alone(signal)
+      this.#progress = { ...this.#progress, sentence }
+      const because = dead ?? (decision === "rollback" ? sentence : undefined)
+      if (because !== undefined) return this.#back(`Rolled back ${this.#when()}: ${because}`)
+      if (now() >= untilMs) return (await this.#checked("with all traffic")) ?? "all"
+      const over = await this.#pause(untilMs)
       if (over !== undefined) return over
     }
   }
@@ -188,6 +229,7 @@ export class RollOut {
     if (now() < this.#deadlineMs()) return undefined
     const sentence = `Undecided after ${String(want.deadline)}: ${this.#progress.sentence?.replace(/^undecided: /, "") ?? "its checks gave no answer"}`
     if (want.onInconclusive === "promote") {
+      await this.#save({ sentence: `${sentence}; promoted, as onInconclusive says` })
       await this.#goTo(this.#steps.length - 1)
       return "all"
     }
@@ -229,6 +271,7 @@ export class RollOut {
       const because = await watch(
         {
           promotedMs,
+          usual: this.#parts.judging.usual(),
           ticks: this.#progress.ticks ?? [],
           save: (ticks) => this.#save({ ticks: [...ticks] }),
           dead: () => this.#dead(this.#sides.after),
@@ -272,8 +315,8 @@ export class RollOut {
   }
 
   async #route(shares: readonly InstanceShare<Instance>[]): Promise<void> {
-    const { traffic, signal } = this.#parts
-    await traffic?.route(shares, signal)
+    const { traffic, tell, signal } = this.#parts
+    if (traffic !== undefined) await send(shares, this.#sides.before, { traffic, tell, signal })
   }
 
   async #save(more: Partial<Progress>): Promise<void> {

@@ -26,17 +26,19 @@ export interface Burning {
 /**
  * Whether the error budget burns too fast. A window that reaches back before the release counts what came since. Pure.
  * @param objective share of requests that must be good, such as 0.999
+ * @param usual share of bad requests of the version before it: a budget that was never kept is none
  */
-export function burning(ticks: readonly Tick[], nowMs: number, objective: number): Burning | undefined {
+export function burning(ticks: readonly Tick[], nowMs: number, objective: number, usual = 0): Burning | undefined {
+  const budget = Math.max(1 - objective, usual)
   for (const { longMs, shortMs, rate, takesBack } of BURN_WINDOWS) {
     const long = within(ticks, nowMs - longMs)
     const short = within(ticks, nowMs - shortMs)
     if (long.bad < BAD_MIN) continue
     const burn = (each: { requests: number; bad: number }): number =>
-      each.requests === 0 ? 0 : each.bad / each.requests / (1 - objective)
+      each.requests === 0 ? 0 : each.bad / each.requests / budget
     if (burn(long) >= rate && burn(short) >= rate)
       return {
-        words: `${long.bad} of ${long.requests} requests were bad: the error budget of ${objective * 100} % burns ${Math.round(burn(long) * 10) / 10} times too fast, at most ${rate}`,
+        words: `${long.bad} of ${long.requests} requests were bad: the error budget of ${Math.round((1 - budget) * 1e5) / 1e3} % burns ${Math.round(burn(long) * 10) / 10} times too fast, at most ${rate}`,
         takesBack,
       }
   }
@@ -96,7 +98,7 @@ export async function watchBudget(parts: WatchParts, signal: AbortSignal): Promi
     const came = between(last, candidate)
     if (!("missing" in candidate)) last = candidate
     if (!("missing" in came)) ticks = coarser([...ticks, { atMs: now(), ...came }])
-    const burns = burning(ticks, now(), want.watch.objective)
+    const burns = burning(ticks, now(), want.watch.objective, parts.usual)
     const because = (await parts.dead()) ?? (burns?.takesBack === true ? burns.words : undefined)
     if (because !== undefined) return `Rolled back with all traffic on ${want.version}: ${because}`
     if (burns !== undefined && !isSlowTold) tell(`no reason to go back, but worth a look: ${burns.words}`)

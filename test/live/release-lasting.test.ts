@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest"
 import build from "../fixtures/crash/release-nodes.ts"
 import { freePort } from "../support/free-port.ts"
@@ -46,7 +46,7 @@ describe.skipIf(!canStartHaproxy())("what happens to a version after its first r
     const runs = runsIn(world.folder)
     expect(failed(await runs.apply(build(world.optionsOf("1"))))).toEqual([])
     world.probe()
-    const more = { steps: [50, 100], deadline: "5m", rollbackError: 1e-30 }
+    const more = { steps: [50, 100], deadline: "5m", rollbackError: 1e-200 }
     const run = await runs.apply(build(world.optionsOf("2", { endsAfter: 20, endsAnew: true, more })))
     expect(failed(run)).toEqual([expect.stringMatching(/: 2\.web0 has gone down 3 times/)])
     expect(await world.answersNow()).toEqual(["1"])
@@ -176,6 +176,50 @@ describe.skipIf(!canStartHaproxy())("what happens to a version after its first r
     expect(gone).toEqual([expect.objectContaining({ action: "delete", outcome: "done" })])
     expect((await prober.end()).failed).toEqual([])
     expect((await runs.plan(of(2))).plan?.changes).toEqual([])
+  })
+
+  test("all traffic at once: what is broken shows then, and goes back to the version that still stands", {
+    timeout: 240_000,
+  }, async () => {
+    const runs = runsIn(world.folder)
+    const of = (version: string, badShare = 0) =>
+      build(world.optionsOf(version, { badShare, more: { steps: [100], stepFor: "3s", metrics: COUNTED } }))
+    expect(failed(await runs.apply(of("1")))).toEqual([])
+    world.probe()
+    const good = await runs.apply(of("2"))
+    expect(failed(good)).toEqual([])
+    expect(JSON.stringify(good.events)).toMatch(
+      /2 has all traffic: not compared, for nothing had traffic beside it: 0 errors in \d+ requests/,
+    )
+    const bad = await runs.apply(of("3", 0.2))
+    expect(failed(bad)).toEqual([
+      expect.stringMatching(
+        /Rolled back at minute 1, with 100 %: \d+ errors in \d+ requests; a version with at most 1 %/,
+      ),
+    ])
+    expect(await world.answersNow()).toEqual(["2"])
+  })
+
+  test("a copy of the old version that has died does not hold up the way back", { timeout: 240_000 }, async () => {
+    const runs = runsIn(world.folder)
+    const of = (version: string, badShare = 0) =>
+      build(world.optionsOf(version, { copies: 2, badShare, more: { steps: [20, 100], deadline: "3m" } }))
+    const first = await runs.apply(of("1"))
+    expect(failed(first)).toEqual([])
+    for (const file of ["pid", "child"]) {
+      const pid = Number(readFileSync(`${world.folder}/web-0-0/${file}`, "utf8").split(" ")[0])
+      process.kill(pid, "SIGKILL")
+    }
+    await new Promise((later) => setTimeout(later, 5_000)) // until HAProxy has seen it
+    world.probe()
+    const run = await runs.apply(of("2", 0.3))
+    expect(failed(run)).toEqual([expect.stringMatching(/^RELEASE_ROLLED_BACK/)])
+    expect(Object.keys(await world.weights()).sort()).toEqual(["1.web0", "1.web1"])
+    expect(failed(await runs.apply(of("1")))).toEqual([]) // and it is started again
+    expect(await world.weights()).toEqual({
+      "1.web0": expect.toSatisfy((weight: number) => weight > 0),
+      "1.web1": expect.any(Number),
+    })
   })
 })
 

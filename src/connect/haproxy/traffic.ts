@@ -15,6 +15,7 @@ const CHECK = { intervalMs: 1_000, rise: 1, fall: 3 } as const
 /** Sends the traffic of one backend by HAProxy's runtime API. Servers of its config file that are not named are left alone. */
 export function haproxyTraffic(connection: RuntimeClient, backend: string): Traffic {
   const callOf = (signal: AbortSignal): ServerCall => ({ connection, signal, log: () => {} })
+  let known = { epoch: "", unanswered: new Map<string, number>() }
   const serversOf = (signal: AbortSignal): Promise<ReadonlyMap<string, RuntimeServer>> =>
     serversIn(connection, backend, signal)
   return {
@@ -36,8 +37,9 @@ export function haproxyTraffic(connection: RuntimeClient, backend: string): Traf
     },
     counters: async (signal) => {
       const epoch = await epochOf(connection, signal)
+      if (epoch !== known.epoch) known = { epoch, unanswered: new Map() }
       const byName = new Map<string, Counters>()
-      for (const [name, server] of await serversOf(signal)) byName.set(name, countersOf(server))
+      for (const [name, server] of await serversOf(signal)) byName.set(name, countersOf(server, known.unanswered))
       return { epoch, byName }
     },
   }
@@ -113,10 +115,17 @@ async function takeOut(path: string, call: ServerCall): Promise<void> {
   await letGo(path, call)
 }
 
-function countersOf({ counters }: RuntimeServer): Counters {
-  const { requests, responses, connectErrors, responseErrors, redispatches, clientAborts, serverAborts } = counters
-  const unanswered = connectErrors + responseErrors + redispatches + clientAborts + serverAborts
-  return { requests: requests + unanswered, errors: responses["5xx"] + unanswered }
+/**
+ * What was never answered is in no count of HAProxy's: not where a kept connection was closed on it, and twice where half an answer came.
+ * So it is what was sent to the server and is over, less what was answered. An answer that has begun and is not over hides one of those;
+ * what was known once stays known.
+ */
+function countersOf({ name, sessions, counters }: RuntimeServer, unanswered: Map<string, number>): Counters {
+  const { sessions: sent, requests: answered, responses, serverAborts } = counters
+  const requests = Math.max(0, sent - sessions)
+  const none = Math.max(requests - answered, unanswered.get(name) ?? 0, 0)
+  unanswered.set(name, none)
+  return { requests, errors: Math.min(requests, responses["5xx"] + none + serverAborts) }
 }
 
 /** Counters begin anew with each process. */

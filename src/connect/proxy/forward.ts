@@ -33,8 +33,17 @@ export class Forwarder {
    * One request. Another server is tried only where nothing of the request has left: its connection was refused, or a kept one turned out
    * to be closed before a request without a body was answered.
    */
-  request(incoming: IncomingMessage, response: ServerResponse, tried: ReadonlySet<string> = new Set()): void {
+  request(
+    incoming: IncomingMessage,
+    response: ServerResponse,
+    tried: ReadonlySet<string> = new Set(),
+    failed?: Error,
+  ): void {
     const server = this.#servers.next(tried)
+    if (server === undefined && failed !== undefined && !isRefusal(failed)) {
+      refuse(response, 502, `${[...tried].join(", ")}: ${failed.message}`)
+      return
+    }
     if (server === undefined) {
       refuse(response, 503, "no server takes requests now")
       return
@@ -57,12 +66,11 @@ export class Forwarder {
       if (turn.isOver) return
       const isClosed = isSent && outgoing.reusedSocket && isBare(incoming) // a kept connection may end at any time
       const isRepeatable = !isSent || isClosed
-      if (!isSent && error.code === "ECONNREFUSED") server.fall()
-      if (isClosed && !response.destroyed) turn.letGo()
-      else turn.fails()
+      if (!isSent && isRefusal(error)) server.fall()
+      turn.fails() // also where another server answers then
       if (response.headersSent || response.destroyed) return void response.destroy()
       if (isRepeatable && tried.size < RETRIES)
-        return this.request(incoming, response, new Set([...tried, server.name]))
+        return this.request(incoming, response, new Set([...tried, server.name]), error)
       refuse(response, /in time/.test(error.message) ? 504 : 502, `${server.name}: ${error.message}`)
     })
     response.once("close", () => {
@@ -193,6 +201,10 @@ class Turn {
     this.#isCounted = true
     if (!stays) this.ends()
   }
+}
+
+function isRefusal(error: NodeJS.ErrnoException): boolean {
+  return error.code === "ECONNREFUSED"
 }
 
 /** Servers that are tried for one request besides the first. */

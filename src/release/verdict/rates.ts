@@ -14,6 +14,8 @@ const FAR = 5
 /** Errors that are assumed of a version that has shown none, and how many standard deviations of those it has shown may be luck. */
 const UNSEEN = 0.4
 const LUCK = 1.5
+/** So few requests tell nothing: else a high worst rate would be proven before any error can have shown. */
+const FEW = 110
 
 /** The largest rate that can be proven to be too much. */
 export function worstProven({ worstRate, usualRate }: RateSettings): number {
@@ -41,7 +43,7 @@ export function ratesBetween(
 
 function guess(own: number, { requests, bad }: SideCounts): number {
   const seen = Math.max(0, bad - LUCK * Math.sqrt(bad)) / Math.max(1, requests)
-  return seen + UNSEEN / Math.max(1, own)
+  return seen + UNSEEN / (own + FEW)
 }
 
 /** No more than so many requests are looked forward to. */
