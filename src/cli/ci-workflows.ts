@@ -41,6 +41,8 @@ jobs:
     permissions: { contents: read, pull-requests: write }
     steps:
       - uses: actions/checkout@v4
+        with: { persist-credentials: false } # the main branch: its packages are the ones that run
+      - uses: actions/checkout@v4
         with: { ref: "\${{ github.event.pull_request.head.sha }}", path: proposed, persist-credentials: false }
       - uses: actions/setup-node@v4
         with: { node-version: 24 }
@@ -49,7 +51,8 @@ jobs:
           sudo apt-get install -y --no-install-recommends bubblewrap
           sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0 # bubblewrap makes namespaces
           npm install --global "$FETTLE" pg
-          cd proposed && npm ci --ignore-scripts
+          npm ci --ignore-scripts # never inside of proposed: npm obeys what lies there
+          rm -rf proposed/node_modules && cp -R node_modules proposed/node_modules
       - name: propose
         run: fettle plan --untrusted --file proposed --program PROGRAM --markdown plan.md
         env: # for Fettle itself, to read state; the program has an empty environment
@@ -141,7 +144,7 @@ propose:
     - if: $CI_PIPELINE_SOURCE == "merge_request_event"
   script:
     - npm install --global fettle@VERSION pg
-    - npm ci --ignore-scripts
+    - npm ci --ignore-scripts # by a .npmrc of the merge request, too: so nothing here has credentials
     # In a container bubblewrap may not make namespaces; this one has no credentials, and is thrown away.
     - fettle plan --untrusted --wall node --markdown plan.md
   artifacts:

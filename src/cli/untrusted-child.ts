@@ -1,6 +1,7 @@
 // Runs behind a wall, on a program that nobody trusts: it has no environment, no network, and nothing but the project to
 // read. What it is asked comes on standard input, what it found goes out on the fourth stream, and is believed by nobody.
 import { createWriteStream } from "node:fs"
+import { createRequire, syncBuiltinESMExports } from "node:module"
 import { createInterface } from "node:readline"
 import { factsOf } from "../apply/outcome.ts"
 import { asFettleError } from "../errors.ts"
@@ -26,6 +27,19 @@ const around: Surroundings = {
   isTTY: false,
   canAsk: false,
 }
+
+/** Databases open files that Node's permissions do not know of: they are taken away before the program is loaded, however it asks. */
+function takeDatabases(): void {
+  const sqlite = createRequire(import.meta.url)("node:sqlite") as Record<string, unknown>
+  const refused = class {
+    constructor() {
+      throw Object.assign(new Error("no database is opened for a program without trust"), { code: "ERR_ACCESS_DENIED" })
+    }
+  }
+  for (const [name, value] of Object.entries(sqlite)) if (typeof value === "function") sqlite[name] = refused
+  syncBuiltinESMExports()
+}
+takeDatabases()
 
 const answers = createWriteStream("", { fd: 3 })
 const said = (what: unknown): Promise<void> =>

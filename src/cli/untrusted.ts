@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto"
 import { existsSync, globSync, realpathSync } from "node:fs"
 import { createRequire } from "node:module"
-import { dirname, join, relative } from "node:path"
+import { dirname, join, relative, resolve } from "node:path"
 import { createInterface } from "node:readline"
 import type { Readable } from "node:stream"
 import { fileURLToPath } from "node:url"
@@ -26,6 +26,9 @@ import { answerIn, askedState, planOf } from "./untrusted-words.ts"
 
 const UNTRUSTED =
   "This is what the program says of itself, run without trust: compared with what state remembers, not with the world."
+
+const NOTHING_REMEMBERED =
+  "It was compared with nothing: where state was looked for, none of this program is recorded, so all is new, and nothing shows that would be deleted. The store of the program itself is not believed: name it by --store or FETTLE_STORE."
 
 /** Longest time that a program may take to be built and compared. */
 const LIMIT_MS = 60_000
@@ -103,7 +106,7 @@ async function proposed(call: Call, file: string, wall: Wall, say: (text: string
   const child = startSandboxed(
     {
       readable,
-      hidden: hiddenIn(project, stateFolderOf(call, dirname(file))),
+      hidden: hiddenIn(project, [stateFolderOf(call, dirname(file)), ...keyFileOf(call)]),
       cwd: dirname(file),
       main: join(own, "dist", "cli", "untrusted-child.js"),
       memoryMb: MEMORY_MB,
@@ -115,7 +118,7 @@ async function proposed(call: Call, file: string, wall: Wall, say: (text: string
   const limitMs = call.options.timeout === undefined ? LIMIT_MS : durationMs(call.options.timeout as Duration)
   const timer = setTimeout(() => child.kill(), limitMs)
   try {
-    return await converse(call, file, child)
+    return await converse(call, file, child, say)
   } finally {
     clearTimeout(timer)
     child.kill()
@@ -124,7 +127,7 @@ async function proposed(call: Call, file: string, wall: Wall, say: (text: string
   }
 }
 
-async function converse(call: Call, file: string, child: Sandboxed): Promise<Plan> {
+async function converse(call: Call, file: string, child: Sandboxed, say: (text: string) => void): Promise<Plan> {
   const options = planOptionsOf(call.options)
   const stage = call.options.stage
   const answers = linesOf(child.answers)
@@ -133,6 +136,7 @@ async function converse(call: Call, file: string, child: Sandboxed): Promise<Pla
   if (!("program" in named)) throw unexpected("it did not say what it is")
   checkName(named.program, "program")
   const state = await (await homeFor(call, file, named.program)).read((store) => store.load())
+  if ((state?.rows.length ?? 0) === 0) say(NOTHING_REMEMBERED)
   child.stdin.write(`${JSON.stringify(askedState(state ?? EMPTY))}\n`)
   const answer = await answerOf(answers, child)
   if (!("plan" in answer)) throw unexpected("it gave no plan")
@@ -209,13 +213,23 @@ function projectOf(folder: string): string {
   )
 }
 
-/** What must not be seen though it lies in the project: state, what git knows to log in, files of secrets. */
-function hiddenIn(project: string, state: string): readonly string[] {
-  const named = globSync(["**/.git", "**/.fettle", "**/.env", "**/.env.*", "**/.npmrc", "**/.netrc"], {
+/** What must not be seen though it lies in the project: state and its key, what git knows to log in, files of secrets. */
+function hiddenIn(project: string, known: readonly string[]): readonly string[] {
+  const names = [".git", ".fettle", ".env", ".env.*", ".npmrc", ".netrc"]
+  const patterns = names.flatMap((name) => [`**/${name}`, `**/.*/**/${name}`]) // `**` alone goes into no folder with a dot
+  const named = globSync(patterns, {
     cwd: project,
     exclude: (path) => path === "node_modules" || path.endsWith("/node_modules"),
   }).map((each) => join(project, each))
-  return [...new Set([...named, ...(relative(project, state).startsWith("..") ? [] : [state])])]
+  return [...new Set([...named, ...known.filter((each) => !relative(project, each).startsWith(".."))])]
+}
+
+/** The file of the data key, by its real path. */
+function keyFileOf({ around }: Call): readonly string[] {
+  const { FETTLE_STATE_KEY_FILE: named } = around.env
+  if (named === undefined || named === "") return []
+  const path = resolve(around.cwd, named)
+  return existsSync(path) ? [path, realpathSync(path)] : [path]
 }
 
 /** The package of Fettle that the program itself imports: another copy would not know its nodes. Only behind the wall is it run. */

@@ -130,8 +130,9 @@ function enough(
 /** Whether a name of the signers is that of who made the plan: the machine's user, or the person that CI names. */
 function isAuthor(name: string, by: string): boolean {
   const local = (text: string): string => text.split("@")[0] as string
-  const [user = "", actor] = by.split(" for ")
-  return [user, actor].some((each) => each !== undefined && (each === name || local(each) === local(name)))
+  const [user = "", actor] = by.toLowerCase().split(" for ") // GitHub's names are the same in any case
+  const own = name.toLowerCase()
+  return [user, actor].some((each) => each !== undefined && (each === own || local(each) === local(own)))
 }
 
 function refuseUnreadable(file: string, stage: string): void {

@@ -21,7 +21,7 @@ export default program("shop", { motd: "hello" }, ({ motd }) => {
 const SHIMS: Readonly<Record<string, string>> = {
   fettle: `exec "$NODE" ${main} "$@"`,
   npx: `shift; exec "$NODE" ${main} "$@"`,
-  npm: "exit 0",
+  npm: `printf '%s: %s\\n' "$PWD" "$*" >> "$GITHUB_WORKSPACE/npm.log"`,
   sudo: "exit 0",
   gh: `printf '%s\\n' "$*" >> "$GITHUB_WORKSPACE/gh.log"; case "$*" in *--edit-last*) exit 1;; esac; while [ $# -gt 0 ]; do [ "$1" = --body-file ] && cat "$2" > "$GITHUB_WORKSPACE/comment.md"; shift; done`,
 }
@@ -64,6 +64,8 @@ function propose(user: Place, change: (program: string) => string): void {
   cpSync(user.path("node_modules"), user.path("proposed/node_modules"), { recursive: true, verbatimSymlinks: true })
   writeFileSync(user.path("proposed/package.json"), user.read("package.json"))
   writeFileSync(user.path("proposed/fettle.ts"), change(PROGRAM))
+  writeFileSync(user.path("proposed/.npmrc"), "git=./evil.sh\n") // npm would run it for a dependency from git
+  writeFileSync(user.path("proposed/node_modules/evil.js"), "")
 }
 
 interface GithubJob {
@@ -130,6 +132,10 @@ test.skipIf(!hasWall)(
     expect(body).toContain("1 to create") // its state is none: the clone of a pull request has no .fettle
     expect(body).not.toMatch(/<script|\]\(|@everyone|CANARY|\r/)
     expect(comment.text).not.toContain("CANARY")
+    // npm obeys what lies where it runs, and whose packages are installed decides what runs beside the secrets.
+    expect(user.read("npm.log")).toContain(`${user.folder}: ci --ignore-scripts`)
+    expect(user.read("npm.log")).not.toContain("proposed")
+    expect(user.has("proposed/node_modules/evil.js")).toBe(false)
 
     user.write("motd.txt", "somebody was here")
     expect(doJob(drift)).toMatchObject({ status: 2 })

@@ -40,14 +40,22 @@ function clone(kills: boolean): Place {
   user.write(".git/config", "CANARY")
   user.write(".fettle/CANARY", "")
   user.write(".env", "CANARY")
+  mkdirSync(user.path(".config/deep"), { recursive: true })
+  user.write(".config/deep/.env", "CANARY")
+  user.write("team.key", "CANARY")
   symlinkSync(join(outside, "credentials"), user.path("link"))
   return user
 }
 
-const env = { SHOP_KEY: "CANARY", AWS_SECRET_ACCESS_KEY: "CANARY", HOME: "/root" }
+const env = {
+  SHOP_KEY: "CANARY",
+  AWS_SECRET_ACCESS_KEY: "CANARY",
+  HOME: "/root",
+  FETTLE_STATE_KEY_FILE: "team.key", // in the project, as the docs have it
+}
 
 test.skipIf(!hasWall)(
-  "an untrusted program gets nothing, in each of 22 ways, and its plan is shown all the same",
+  "an untrusted program gets nothing, in each of 25 ways, and its plan is shown all the same",
   async () => {
     const user = clone(true)
     const { code, text } = await user.fettle(["plan", "--untrusted"], { env })
@@ -55,11 +63,12 @@ test.skipIf(!hasWall)(
     expect(code).toBe(0)
     expect(text).not.toContain("CANARY")
     expect(text).not.toMatch(/wrote|killed/)
-    expect(text.match(/: refused: /g)).toHaveLength(21)
+    expect(text.match(/: refused: /g)).toHaveLength(24)
     expect(text).toContain("environment: {}".replace("{}", `{"PWD":"${user.folder}"}`))
     expect(visitors).toBe(0)
+    expect(text).toContain("It was compared with nothing")
     for (const dropped of [user.path("dropped"), user.path("node_modules/dropped"), join(outside, "dropped")])
-      expect(existsSync(dropped)).toBe(false)
+      for (const end of ["", ".db"]) expect(existsSync(`${dropped}${end}`)).toBe(false)
   },
 )
 
@@ -71,6 +80,7 @@ test("Node alone is a seat belt: no file, no process, no thread, nothing written
   const open = ["network: CANARY connected", "a socket: CANARY connected"]
   for (const each of open) expect(text).toContain(each)
   expect(open.reduce((rest, each) => rest.replace(each, ""), text)).not.toMatch(/CANARY|wrote/)
+  expect(existsSync(join(outside, "dropped.db"))).toBe(false)
   expect([code, text]).toEqual([0, expect.stringContaining("host.file[stolen]")])
 })
 

@@ -51,6 +51,13 @@ const ways: Readonly<Record<string, () => unknown>> = {
   "write beside itself": write(`${import.meta.dirname}/dropped`),
   "write into packages": write(`${import.meta.dirname}/node_modules/dropped`),
   "write outside": write(writeTo),
+  "write by a database": () => {
+    const { DatabaseSync } = process.getBuiltinModule("node:sqlite")
+    new DatabaseSync(`${writeTo}.db`).exec("create table wrote (it)")
+    return "wrote"
+  },
+  "the data key": read(`${import.meta.dirname}/team.key`),
+  "hidden deeper": read(`${import.meta.dirname}/.config/deep/.env`),
   "kill the parent": () => {
     if (process.ppid <= 1 || !kills) throw new Error("there is no parent")
     process.kill(process.ppid, "SIGKILL")
