@@ -221,6 +221,26 @@ describe.skipIf(!canStartHaproxy())("what happens to a version after its first r
       "1.web1": expect.any(Number),
     })
   })
+
+  test("a copy that HAProxy finds down takes its version back; latencies that nobody counts are refused before any traffic", {
+    timeout: 240_000,
+  }, async () => {
+    const runs = runsIn(world.folder)
+    expect(failed(await runs.apply(build(world.optionsOf("1"))))).toEqual([])
+    const slow = { source: { from: "traffic", counts: "slow", slowerThanMs: 300 } } as const
+    const uncounted = await runs.apply(build(world.optionsOf("2", { more: { metrics: { slow } } })))
+    expect(failed(uncounted)).toEqual([
+      expect.stringMatching(/^PROPS_INVALID: metrics.slow: who sends the traffic counts no/),
+    ])
+    expect(await world.answersNow()).toEqual(["1"])
+    const prober = world.probe()
+    const down = runs.apply(build(world.optionsOf("2", { sickWhen: "/", more: { checks: () => ({}) } })))
+    expect(failed(await down)).toEqual([
+      expect.stringMatching(/^RELEASE_ROLLED_BACK: Rolled back at minute 1, with 20 %: /),
+    ])
+    expect(await world.answersNow()).toEqual(["1"])
+    expect((await prober.end()).failed).toEqual([])
+  })
 })
 
 /** So few requests are enough for a test. */

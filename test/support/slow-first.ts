@@ -7,6 +7,7 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "")
 const SLOW = [
   "crash/late-far-side",
   "crash/release-kill",
+  "live/release-lasting",
   "live/release",
   "live/docker-replacing",
   "live/store-postgres",
