@@ -16,7 +16,7 @@ export default defineConfig({
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
     exclude: ["**/node_modules/**", "**/dist/**", "**/.fettle/**", "test/fixtures/**"],
     reporters: ["default", "./test/support/reporter.ts"],
-    maxWorkers: Math.max(3, availableParallelism()), // most tests wait for other processes: three keep two cores busy
+    maxWorkers: Math.max(4, availableParallelism()), // most tests wait for other processes: with three, two cores idle for a third of the time
     sequence: { sequencer: SlowFirst },
     pool: "forks", // tests kill processes and change directories; threads would share both
     testTimeout: 20_000, // real services and child processes on a machine with two busy cores
