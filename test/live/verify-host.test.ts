@@ -58,8 +58,8 @@ describe.skipIf(!canStartHosts())("a check that is asked on a host", () => {
     expect(verdict).toBe("no")
     expect(JSON.stringify(events)).toContain(`"exitCode":${CANARY.length}`)
     expect(JSON.stringify(events)).not.toContain(CANARY)
-    for (const name of readdirSync(join(folder, ".fettle")))
-      expect(readFileSync(join(folder, ".fettle", name)).includes(CANARY)).toBe(false)
+    for (const entry of readdirSync(join(folder, ".fettle"), { recursive: true, withFileTypes: true }))
+      if (entry.isFile()) expect(readFileSync(join(entry.parentPath, entry.name)).includes(CANARY)).toBe(false)
   })
 
   test("where the host cannot be reached the question was not put: neither yes nor no", async () => {
