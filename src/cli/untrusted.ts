@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto"
-import { existsSync, globSync, realpathSync } from "node:fs"
+import { existsSync, readdirSync, realpathSync } from "node:fs"
 import { createRequire } from "node:module"
 import { dirname, join, relative, resolve } from "node:path"
 import { createInterface } from "node:readline"
@@ -215,13 +215,18 @@ function projectOf(folder: string): string {
 
 /** What must not be seen though it lies in the project: state and its key, what git knows to log in, files of secrets. */
 function hiddenIn(project: string, known: readonly string[]): readonly string[] {
-  const names = [".git", ".fettle", ".env", ".env.*", ".npmrc", ".netrc"]
-  const patterns = names.flatMap((name) => [`**/${name}`, `**/.*/**/${name}`]) // `**` alone goes into no folder with a dot
-  const named = globSync(patterns, {
-    cwd: project,
-    exclude: (path) => path === "node_modules" || path.endsWith("/node_modules"),
-  }).map((each) => join(project, each))
-  return [...new Set([...named, ...known.filter((each) => !relative(project, each).startsWith(".."))])]
+  const own = known.filter((each) => !relative(project, each).startsWith(".."))
+  return [...new Set([...hiddenBelow(project), ...own])]
+}
+
+const HIDDEN = /^\.(git|fettle|npmrc|netrc|env|env\..*)$/
+
+function hiddenBelow(folder: string): readonly string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name)
+    if (HIDDEN.test(entry.name)) return [path]
+    return entry.isDirectory() && entry.name !== "node_modules" ? hiddenBelow(path) : []
+  })
 }
 
 /** The file of the data key, by its real path. */

@@ -160,7 +160,7 @@ export interface PlanOptions {
   readonly destroy?: boolean
   readonly expectAbsent?: number
   /** Addresses of versions that a release has done with, or no longer declares: they stand no more. */
-  readonly doneWith?: readonly string[]
+  readonly doneWith?: ReadonlySet<string>
   readonly expectDeletes?: number
   /** Names of connections behind which another target may stand than state remembers. */
   readonly expectTargets?: readonly string[]

@@ -36,7 +36,7 @@ export async function collect(
   snapshot: Snapshot,
   engine: Engine,
   unknownEach: readonly string[],
-  doneWith: readonly string[] = [],
+  doneWith: ReadonlySet<string> = new Set(),
 ): Promise<Collected> {
   const graph = order(scope)
   const rows = new Map(snapshot.rows.map((row) => [rowKey(row.address, row.deposed), row]))
@@ -130,7 +130,7 @@ async function sortRest(
   engine: Engine,
   open: ReadonlyMap<Address, readonly IntentLine[]>,
   unknownEach: readonly string[],
-  doneWith: readonly string[],
+  doneWith: ReadonlySet<string>,
 ): Promise<Pick<Collected, "leaving" | "stranded" | "kept">> {
   const leaving: Work[] = []
   const stranded: { row: Row; error: FettleError }[] = []
@@ -138,7 +138,7 @@ async function sortRest(
   const standing = standingVersions(scope)
   for (const row of rows.values()) {
     const isUndecided = unknownEach.some((prefix) => row.address.startsWith(prefix))
-    if (row.deposed === "" && (isUndecided || (stands(row.address, standing) && !doneWith.includes(row.address)))) {
+    if (row.deposed === "" && (isUndecided || (stands(row.address, standing) && !doneWith.has(row.address)))) {
       kept.push(row)
       continue
     }

@@ -1,5 +1,4 @@
 import { FettleError } from "../errors.ts"
-import type { Address } from "../program/address.ts"
 import type { Declaration } from "../program/declaration.ts"
 import { RELEASE_KIND } from "../program/release.ts"
 import { freshOf, NO_MEMORY, type ReleaseMemory } from "../program/release-memory.ts"
@@ -42,17 +41,19 @@ export function stands(address: string, all: readonly StandingVersions[]): boole
   })
 }
 
-/** Whether a recorded thing belongs to a version that is declared, has all traffic with nothing on its way, and declares it no more. */
-export function isUndeclared(address: string, scope: Scope): boolean {
-  if (scope.declarations.has(address as Address)) return false
+/**
+ * For each release, the version that is declared and has all traffic, with nothing on its way: what it no longer declares stands no more.
+ * Not where it has lists, whose members are known only once the lists are.
+ */
+export function settledVersions(scope: Scope): readonly StandingVersions[] {
   const all = [...scope.declarations.values()]
-  return all.some((each) => {
-    const { live, underway, backTo } = scope.releases.get(each.address) ?? NO_MEMORY
-    const isSettled = live !== undefined && underway === undefined && backTo === undefined
-    const { prefix = "", own } = each.versions ?? {}
-    if (own === undefined || !isSettled || live.version !== own || versionIn(address, prefix) !== own) return false
-    // What a list declares is known only once the list is.
-    return !all.some(({ type, address: other }) => type === "each" && versionIn(other, prefix) === own)
+  const lists = all.filter(({ type }) => type === "each")
+  return all.flatMap(({ address, versions }) => {
+    const { live, underway, backTo } = scope.releases.get(address) ?? NO_MEMORY
+    if (versions === undefined || live?.version !== versions.own || underway !== undefined || backTo !== undefined)
+      return []
+    const { prefix, own } = versions
+    return lists.some((each) => versionIn(each.address, prefix) === own) ? [] : [{ prefix, versions: new Set([own]) }]
   })
 }
 

@@ -38,7 +38,13 @@ export async function carryOut(
     return call.progress(each as Json)
   }
   try {
-    return await carried(want, before, progress, tools, { ...call, save })
+    const traffic = want.traffic === undefined ? undefined : trafficIn(want, call.connection)
+    if (want.back) return await bringBack(want, before, progress, traffic, tools, call)
+    if (progress !== undefined && progress.version !== want.version) {
+      await giveUp(progress, want, before, traffic, call)
+      progress = undefined // what goes wrong from here on is not on its way any more
+    }
+    return await carried(want, before, progress, traffic, tools, { ...call, save })
   } catch (thrown) {
     if (call.signal.aborted || progress === undefined || progress.phase === "before") throw thrown
     return brokenOff(before, progress, asFettleError(thrown, "CHANGE_FAILED"))
@@ -48,14 +54,11 @@ export async function carryOut(
 async function carried(
   want: ReleaseProps,
   before: ReleaseOutputs | undefined,
-  left: Progress | undefined,
+  progress: Progress | undefined,
+  traffic: Traffic | undefined,
   tools: LocalTools,
   call: Call & { save(progress: Progress): Promise<void> },
 ): Promise<ReleaseOutputs> {
-  const traffic = want.traffic === undefined ? undefined : trafficIn(want, call.connection)
-  if (want.back) return bringBack(want, before, left, traffic, tools, call)
-  if (left !== undefined && left.version !== want.version) await giveUp(left, want, before, traffic, call)
-  const progress = left?.version === want.version ? left : undefined
   if (progress === undefined && before?.live?.version === want.version) return reroute(want, before, traffic, call)
   const logs = progress === undefined ? await takeMarks(want, tools, call) : progress.logs
   const checks = withMarks(want, logs ?? {})

@@ -9,8 +9,8 @@ import type { Latecomers } from "../plan/latecomers.ts"
 import type { Planned } from "../plan/planned.ts"
 import { Sessions } from "../plan/sessions.ts"
 import {
-  isUndeclared,
   prefixOfVersions,
+  settledVersions,
   standingVersions,
   stands,
   versionIn,
@@ -277,7 +277,7 @@ async function removeOldVersions(
     context.snapshot = await store.load()
     const targets = leftOver(context)
     if (targets.length === 0) return done
-    const removing = { targets, doneWith: targets, expectDeletes: targets.length }
+    const removing = { targets, doneWith: new Set(targets), expectDeletes: targets.length }
     const planned = await planOnce(context, sessions, removing, { engine: { ...engine, emit: () => {} } })
     const stopping = setup.stopping ?? new AbortController().signal
     const own = (address: string): boolean => targets.includes(address) // a release that is refused by now is told already
@@ -295,10 +295,10 @@ async function removeOldVersions(
 /** What is recorded of versions that no release needs any more, and what the version that has all traffic no longer declares. */
 function leftOver({ setup, params, snapshot }: RunContext): readonly string[] {
   const scope = withoutRefused(declare(setup.program, params, releaseMemories(snapshot), "apply"))
-  const standing = standingVersions(scope)
+  const [standing, settled] = [standingVersions(scope), settledVersions(scope)]
   return snapshot.rows
     .filter(({ address, deposed }) => deposed === "" && !scope.declarations.has(address as Address))
     .filter(({ address }) => standing.some(({ prefix }) => versionIn(address, prefix) !== undefined))
-    .filter(({ address }) => !stands(address, standing) || isUndeclared(address, scope))
+    .filter(({ address }) => !stands(address, standing) || stands(address, settled))
     .map(({ address }) => address)
 }

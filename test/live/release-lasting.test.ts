@@ -241,6 +241,45 @@ describe.skipIf(!canStartHaproxy())("what happens to a version after its first r
     expect(await world.answersNow()).toEqual(["1"])
     expect((await prober.end()).failed).toEqual([])
   })
+
+  test("all traffic at once, with requests of our own: it is proven, or taken back, before anybody else asks it", {
+    timeout: 240_000,
+  }, async () => {
+    const runs = runsIn(world.folder)
+    const probes = { path: "/", perMinute: 6_000 }
+    const metrics = { errors: { ...COUNTED.errors, probes } }
+    const of = (version: string, badShare = 0) =>
+      build(world.optionsOf(version, { badShare, more: { steps: [100], stepFor: 0, metrics } }))
+    expect(failed(await runs.apply(of("1")))).toEqual([])
+    const prober = world.probe()
+    const bad = await runs.apply(of("2", 0.3))
+    expect(failed(bad)).toEqual([
+      expect.stringMatching(
+        /^RELEASE_ROLLED_BACK: Rolled back at minute 1, with no traffic: \d+ errors in \d+ requests against/,
+      ),
+    ])
+    const { failed: lost, answers } = await prober.take()
+    expect([lost, Object.keys(answers)]).toEqual([[], ["1"]])
+    const good = await runs.apply(of("3"))
+    expect(failed(good)).toEqual([])
+    expect(JSON.stringify(good.events)).toMatch(/3 has all traffic: 0 errors in \d+ requests against 0 in/)
+    expect(await world.answersNow()).toEqual(["3"])
+  })
+
+  test("after a version that was given up, an error of the next one is its own", { timeout: 240_000 }, async () => {
+    const runs = runsIn(world.folder)
+    const of = (version: string, hooks: object) =>
+      build(world.optionsOf(version, { more: { steps: [50, 100], metrics: COUNTED, hooks } }))
+    expect(failed(await runs.apply(of("1", {})))).toEqual([])
+    world.probe()
+    expect(failed(await runs.apply(of("2", { promoted: [["false"]] })))).toEqual([
+      expect.stringMatching(/the hook false ended with 1: .*; the traffic of 2 stays as it is/),
+    ])
+    const next = await runs.apply(of("3", { before: [["false"]] }))
+    expect(failed(next)).toEqual([expect.stringMatching(/^CHANGE_FAILED: the hook false ended with 1: $/)])
+    expect(await world.answersNow()).toEqual(["1"])
+    expect(Object.keys(await world.weights())).toEqual(["1.web0"])
+  })
 })
 
 /** So few requests are enough for a test. */

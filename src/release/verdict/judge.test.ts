@@ -90,7 +90,8 @@ describe("decisions", () => {
     ).judgement()
     expect(open.decision).toBe("undecided")
     const left = Number(/or ([\d,]+) more requests without an error/.exec(open.sentence)?.[1]?.replace(",", ""))
-    expect(left).toBeGreaterThan(100)
+    expect(500 + left).toBeGreaterThan(2_600) // docs/releases.md: some 2,900 requests where neither had an error
+    expect(500 + left).toBeLessThan(3_200)
     const more = observed(
       minutes(5 + Math.ceil((1.1 * left) / 100), () => 0),
       guessed,

@@ -219,7 +219,8 @@ function taken(state: MetricState, metric: MetricSettings, interval: IntervalCou
 function cleanOf(metric: MetricSettings, own: SideCounts, sofar: MetricState): number {
   const rate = rateOf(metric)
   if (rate === undefined) return 0
-  const { usual, worst } = ratesBetween(rate, plus(sofar.candidate, sofar.probes), sofar.baseline)
+  const before = sofar.candidate.requests + sofar.probes.requests - own.requests
+  const { usual, worst } = ratesBetween(rate, { before, now: own.requests }, sofar.baseline)
   return logRateLikelihood(own, usual, worst)
 }
 

@@ -28,22 +28,27 @@ export function worstProven({ worstRate, usualRate }: RateSettings): number {
  *
  * Where that is not declared, it is guessed from the errors of the version before it, less what may be luck. One without an error is taken
  * to be as good as the requests of the new one could tell: else nothing could ever be proven beside it. The errors of the new version have
- * no part in it, so that what is judged by these rates stays evidence.
- * @param own requests of the new version so far, @param other of the one before it
+ * no part in it, so that what is judged by these rates stays evidence. It is the mean over an interval: how often one looks changes nothing.
+ * @param own requests of the new version before the interval and in it, @param other of the one before it until its end
  */
 export function ratesBetween(
   settings: RateSettings,
-  own: Pick<SideCounts, "requests">,
+  own: OwnRequests,
   other: SideCounts,
 ): { readonly usual: number; readonly worst: number } {
-  const { worstRate, usualRate = guess(own.requests, other) } = settings
+  const { worstRate, usualRate = guess(own, other) } = settings
   const worst = Math.min(worstRate, FAR * usualRate)
   return { usual: worst / FAR, worst }
 }
 
-function guess(own: number, { requests, bad }: SideCounts): number {
+interface OwnRequests {
+  readonly before: number
+  readonly now: number
+}
+
+function guess({ before, now }: OwnRequests, { requests, bad }: SideCounts): number {
   const seen = Math.max(0, bad - LUCK * Math.sqrt(bad)) / Math.max(1, requests)
-  return seen + UNSEEN / (own + FEW)
+  return now === 0 ? seen : seen + (UNSEEN * Math.log1p(now / (before + FEW))) / now
 }
 
 /** No more than so many requests are looked forward to. */
@@ -64,12 +69,12 @@ export function cleanLeft(
   while (found < left) {
     if (more > FORESEEN) return undefined
     const requests = Math.max(1, Math.ceil(Math.min(own.requests + more, left / settings.worstRate) / 50))
-    more += requests
     const { usual, worst } = ratesBetween(
       settings,
-      { requests: own.requests + more },
-      { requests: other.requests + more * pace, bad: other.bad },
+      { before: own.requests + more, now: requests },
+      { requests: other.requests + (more + requests) * pace, bad: other.bad },
     )
+    more += requests
     found += logRateLikelihood({ requests, bad: 0 }, usual, worst)
   }
   return more
