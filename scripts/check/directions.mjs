@@ -30,7 +30,7 @@ const mayImport = {
   // What the phases use.
   secrets: ground,
   // Looks at hosts and Engines without a program.
-  survey: [...ground, "provider.ts", "events", "connect", "providers/host/diff.ts", "providers/docker"],
+  survey: [...ground, "provider.ts", "events", "connect", "providers/docker"],
   events: [...ground, "provider.ts", "secrets"],
   policies: [...ground, "events"],
   state: [...ground, "program/output.ts", "provider.ts", "secrets", "events", "connect"],
@@ -40,7 +40,7 @@ const mayImport = {
   inventory: [...contract, "connect", "program/pattern.ts"],
   // The two sides that the kernel never names.
   report: ["events"],
-  providers: ["errors.ts", "program/address.ts", "provider.ts", "secrets", "connect"],
+  providers: ["errors.ts", "program/address.ts", "provider.ts", "secrets", "connect", "events/text-diff.ts"],
   cli: everything,
   // The package's entry points: the only barrels.
   "index.ts": everything,

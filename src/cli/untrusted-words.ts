@@ -38,7 +38,7 @@ const TEXT_MAX = 100_000
 const LIST_MAX = 100_000
 
 const text = z.string().max(TEXT_MAX)
-const diff = z.object({ name: text, from: text.optional(), to: text.optional() })
+const diff = z.object({ name: text, from: text.optional(), to: text.optional(), text: text.optional() })
 const error = z.object({
   code: text,
   fact: text,
@@ -72,6 +72,7 @@ const change = z.object({
   id: text.optional(),
   order: z.enum(["create-first", "stop-first", "delete-first"]).optional(),
   props: z.array(diff).max(LIST_MAX).optional(),
+  wants: z.array(diff).max(LIST_MAX).optional(),
   text: text.optional(),
   from: text.optional(),
   error: error.optional(),

@@ -30,6 +30,8 @@ export interface PropDiff {
   readonly name: string
   readonly from?: string | undefined
   readonly to?: string | undefined
+  /** How a text of several lines differs, as unified lines. */
+  readonly text?: string | undefined
 }
 
 export interface PlannedError {
@@ -53,6 +55,8 @@ export interface PlannedChange {
   readonly place?: string | undefined
   readonly order?: "create-first" | "stop-first" | "delete-first" | undefined
   readonly props?: readonly PropDiff[] | undefined
+  /** What the program says of what is made anew, run or asked: each prop that it gives, as `to`. */
+  readonly wants?: readonly PropDiff[] | undefined
   /** Outputs that moved in the world since they were recorded. */
   readonly drift?: readonly PropDiff[] | undefined
   /** Unified lines. */

@@ -221,6 +221,7 @@ const changeShape: Shape = {
     place: text("`file:line` of the declaration."),
     order,
     props: diffs("Props that differ: what is there, and what is wanted."),
+    wants: diffs("What the program says of what is made anew, run or asked: each prop that it gives, as `to`."),
     drift: diffs("Outputs that moved since they were recorded: as recorded, and as they are."),
     text: text("A diff of text, as unified lines."),
     from: text("The address it had before it was renamed."),

@@ -1,8 +1,12 @@
+import type { FettleError } from "../errors.ts"
 import { hashOf, type Plan, type PlannedChange } from "../events/plan.ts"
+import type { Row } from "../state/store.ts"
 import type { Collected } from "./collect.ts"
-import { driftOf, errorOf, headOf, tellable } from "./compare.ts"
+import { driftOf, errorOf, headOf } from "./compare.ts"
 import type { Engine } from "./engine.ts"
 import type { PlanRequest } from "./planned.ts"
+import { tellable } from "./tellable.ts"
+import { wantsOf } from "./wants.ts"
 import type { Work } from "./work.ts"
 
 /** Turns every change into "state takes over what is observed". */
@@ -29,22 +33,27 @@ export function together(first: Plan, later: Plan): Plan {
   return { ...body, hash: hashOf(body) }
 }
 
+/** Characters of what things are to be, in one plan; from there on long values are told by their hash. */
+const WANTS_MAX = 8_000_000
+
 export function asPlan(request: PlanRequest, collected: Collected, works: readonly Work[], engine: Engine): Plan {
-  const changes = works
-    .map((work) => work.planned)
-    .filter((planned): planned is PlannedChange => planned !== undefined && planned.action !== "none")
-  for (const { row, error } of collected.stranded)
-    changes.push({
-      address: row.address,
-      type: "resource",
-      kind: row.kind,
-      connection: row.connection,
-      action: "blocked",
-      because: "stranded",
-      error: errorOf(error),
-    })
+  const declared = new Map(works.filter((work) => work.declaration !== undefined).map((work) => [work.address, work]))
+  const changes: PlannedChange[] = []
+  let left = WANTS_MAX
+  for (const work of works) {
+    if (work.planned === undefined || work.planned.action === "none") continue
+    const wants = wantsOf(work, declared)
+    for (const { to = "" } of wants) left -= to.length
+    const planned = wants.length === 0 ? work.planned : { ...work.planned, wants }
+    changes.push(tellable(planned, engine.redact, left < 0))
+  }
+  for (const { row, error } of collected.stranded) changes.push(tellable(strandedOf(row, error), engine.redact))
   const { program, stage, params, options } = request
-  const told = changes.map((change) => tellable(change, engine.redact))
-  const body = { format: 1 as const, program, stage, params, options, changes: told, total: works.length }
+  const body = { format: 1 as const, program, stage, params, options, changes, total: works.length }
   return { ...body, hash: hashOf(body) }
+}
+
+function strandedOf({ address, kind, connection }: Row, error: FettleError): PlannedChange {
+  const head = { address, type: "resource" as const, kind, connection }
+  return { ...head, action: "blocked", because: "stranded", error: errorOf(error) }
 }

@@ -1,16 +1,10 @@
 import { asFettleError, FettleError } from "../errors.ts"
-import { redactAll } from "../events/events.ts"
 import type { Cause, PlannedChange, PlannedError, PropDiff } from "../events/plan.ts"
 import { isPlain } from "../program/output.ts"
 import type { Change, Seen } from "../provider.ts"
-import { Secret } from "../secrets/secret.ts"
 import { encode } from "../state/encode.ts"
+import { show } from "./tellable.ts"
 import { isAbsent, isPresent, type Repeat, type Work } from "./work.ts"
-
-/** Longest value shown in a plan, in characters; the rest is counted. */
-const SHOWN_MAX = 120
-/** A longer value is told by its size: secrets are hidden in what is kept here, and a cut could leave half of one. */
-const KEPT_MAX = 8_192
 
 /** What a provider says of one thing whose props and world are known. @throws FettleError `PROVIDER_THREW` */
 export function providerSays(work: Work): Change<Record<string, unknown>> {
@@ -23,7 +17,7 @@ export function providerSays(work: Work): Change<Record<string, unknown>> {
   if (!isChange(said))
     throw new FettleError(
       "OUTPUT_WRONG",
-      `${work.provider.kind} planned ${show(said).slice(0, SHOWN_MAX)}, which is no change`,
+      `${work.provider.kind} planned ${show(said).slice(0, 120)}, which is no change`,
     )
   return said
 }
@@ -154,48 +148,6 @@ function diffOf(work: Work, names: readonly string[]): readonly PropDiff[] {
       ...(want[name] === undefined ? {} : { to: show(want[name]) }),
     }
   })
-}
-
-/** A value as one short line: secrets by name, long things by their size. */
-export function show(value: unknown): string {
-  if (value instanceof Secret) return `[secret ${value.name}]`
-  if (value instanceof Uint8Array) return `${value.length} bytes`
-  if (isPlain(value) && typeof value.$text === "string") return `text of ${value.length} characters`
-  const text = typeof value === "string" ? JSON.stringify(value) : showTree(value)
-  return text.length <= KEPT_MAX ? text : `${text.length} characters`
-}
-
-/** The entry as it may be told: secrets hidden, long values cut. In this order, else a cut secret would not be recognised. */
-export function tellable(change: PlannedChange, redact: (text: string) => string): PlannedChange {
-  const short = (text: string | undefined): string | undefined => {
-    const hidden = text === undefined ? undefined : redact(text)
-    return hidden === undefined || hidden.length <= SHOWN_MAX
-      ? hidden
-      : `${hidden.slice(0, SHOWN_MAX)}… (${hidden.length - SHOWN_MAX} more)`
-  }
-  const diffs = (list: readonly PropDiff[]): readonly PropDiff[] =>
-    list.map(({ name, from, to }) => ({
-      name,
-      ...(from === undefined ? {} : { from: short(from) }),
-      ...(to === undefined ? {} : { to: short(to) }),
-    }))
-  const { id, text, props, drift, error } = change
-  return {
-    ...change,
-    because: redact(change.because),
-    ...(id === undefined ? {} : { id: redact(id) }),
-    ...(text === undefined ? {} : { text: redact(text) }),
-    ...(props === undefined ? {} : { props: diffs(props) }),
-    ...(drift === undefined ? {} : { drift: diffs(drift) }),
-    ...(error === undefined ? {} : { error: redactAll(error, redact) as PlannedError }),
-  }
-}
-
-function showTree(value: unknown): string {
-  return (
-    JSON.stringify(value, (_key, each: unknown) => (each instanceof Uint8Array ? `${each.length} bytes` : each)) ??
-    "nothing"
-  )
 }
 
 export function goneButRecorded(work: Work): boolean {

@@ -218,6 +218,26 @@ function replaceSecrets(value: unknown, opened: ReadonlyMap<Secret<unknown>, unk
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, replaceSecrets(each, opened)]))
 }
 
+/**
+ * A value as a person may see it: outputs by what is known of them, UNKNOWN where nothing is; each secret as the text `[secret NAME]`, also
+ * within the texts that are built of it. Nothing is opened.
+ */
+export function told(value: unknown, lookup: Lookup): unknown {
+  if (value instanceof Secret) return `[secret ${value.name}]`
+  if (value instanceof Output) return toldOutput(value, lookup)
+  if (Array.isArray(value)) return value.map((each) => told(each, lookup))
+  if (!isPlain(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, told(each, lookup)]))
+}
+
+function toldOutput(output: Output<unknown>, lookup: Lookup): unknown {
+  const expression = Output.expression(output)
+  if (expression.op === "ref") return told(lookup(expression.node, expression.key), lookup)
+  if (expression.op === "map") return told(evaluate(output, lookup), lookup)
+  const from = told(expression.from, lookup)
+  return holdsUnknown(from) ? UNKNOWN : expression.build(from)
+}
+
 /** Whether any leaf of a resolved value is unknown. */
 export function holdsUnknown(value: unknown): boolean {
   if (value === UNKNOWN) return true

@@ -1,9 +1,10 @@
-import type { Cause, PlannedChange, PropDiff } from "../events/plan.ts"
+import type { Cause, PlannedChange } from "../events/plan.ts"
 import { shortPlace } from "./error-lines.ts"
 import { type Page, type Span, type Style, spansWidth } from "./page.ts"
+import { addDiffs, addWants, DETAIL_INDENT } from "./prop-lines.ts"
 import { signOf } from "./signs.ts"
 import { addTextDiff } from "./text-diff.ts"
-import { displayWidth, pad } from "./width.ts"
+import { displayWidth } from "./width.ts"
 
 /** How changes are written one under the other. */
 export interface ChangeStyle {
@@ -15,8 +16,6 @@ export interface ChangeStyle {
 
 /** Signs stand at the right of three columns and a space, then the address. */
 export const SIGN_COLUMNS = 4
-/** Indent of what belongs to an entry. */
-export const DETAIL_INDENT = 6
 
 /** The colour of a cause: what the program asked for is calm, what the world did by itself is not. */
 const CAUSES: Readonly<Record<Cause, Style>> = {
@@ -37,8 +36,9 @@ export function addChange(page: Page, change: PlannedChange, style: ChangeStyle)
   const { sign, style: color } = signOf(change.action, change.order)
   addEntry(page, sign, color, change.address, reasonOf(change), style.column)
   if (style.verbose) addWhere(page, change, style.root)
-  for (const diff of change.drift ?? []) addDiff(page, diff, change.drift ?? [], true)
-  for (const diff of change.props ?? []) addDiff(page, diff, change.props ?? [], false)
+  addDiffs(page, change.drift ?? [], true, style.verbose)
+  addDiffs(page, change.props ?? [], false, style.verbose)
+  if (style.verbose) addWants(page, change.wants ?? [])
   if (change.text !== undefined && change.text !== "") addTextDiff(page, change.text, DETAIL_INDENT, style.verbose)
 }
 
@@ -99,27 +99,4 @@ function addWhere(page: Page, change: PlannedChange, root: string | undefined): 
     ...(change.place === undefined ? [] : [`declared ${shortPlace(change.place, root)}`]),
   ]
   if (parts.length > 0) page.add([["dim", " ".repeat(DETAIL_INDENT) + parts.join(" · ")]], DETAIL_INDENT)
-}
-
-/** What stands for a value that is not there. */
-const NOTHING = "nothing"
-/** Longest name that others are aligned to. */
-const NAME_COLUMNS_MAX = 20
-
-/** Adds `name  from → to` on one line, or one under the other where they are long. Drift is marked: the world did it. */
-function addDiff(page: Page, diff: PropDiff, all: readonly PropDiff[], isDrift: boolean): void {
-  const { name, from, to } = diff
-  const column = Math.min(NAME_COLUMNS_MAX, Math.max(...all.map((each) => displayWidth(each.name))))
-  const mark: Span = isDrift ? ["yellow", "! ".padStart(DETAIL_INDENT)] : " ".repeat(DETAIL_INDENT)
-  const end: readonly Span[] = isDrift ? [["dim", "  in the world"]] : []
-  const was: Span = ["dim", from ?? NOTHING]
-  const is = to ?? NOTHING
-  const whole: readonly Span[] = [mark, `${pad(name, column)}  `, was, ["dim", " → "], is, ...end]
-  const isKnown = from !== undefined || to !== undefined
-  const fits = spansWidth(whole) <= page.width && !`${name}${from}${to}`.includes("\n")
-  page.add(isKnown && fits ? whole : [mark, name, ...end], DETAIL_INDENT)
-  if (!isKnown || fits) return
-  const inner = DETAIL_INDENT + 4
-  page.add([" ".repeat(inner), was], inner)
-  page.add([["dim", "→ ".padStart(inner)], is], inner)
 }

@@ -4,8 +4,8 @@ import { escapeText } from "./escape.ts"
 const CELL_MAX = 500
 
 /** Text that Markdown and HTML leave as it is: every sign of theirs as a character reference, on one line. */
-export function markdown(text: string): string {
-  return referenced(escapeText(text.replaceAll("\n", " "), { maxLength: CELL_MAX }))
+export function markdown(text: string, maxLength = CELL_MAX): string {
+  return referenced(escapeText(text.replaceAll("\n", " "), { maxLength }))
 }
 
 /** The same for text of several lines, as it stands in `<pre>`; a table keeps it on one line of its own. */

@@ -1,8 +1,9 @@
 import type { ErrorFacts, FettleEvent } from "../events/events.ts"
 import { duration } from "./amounts.ts"
-import { addEntry, DETAIL_INDENT } from "./change-lines.ts"
+import { addEntry } from "./change-lines.ts"
 import { addError, addQuoted, addRemedy } from "./error-lines.ts"
 import type { Page, Span, Style } from "./page.ts"
+import { DETAIL_INDENT } from "./prop-lines.ts"
 import { signOf } from "./signs.ts"
 
 export type Finished = Extract<FettleEvent, { type: "node.finished" }>

@@ -1,10 +1,11 @@
 import type { Plan, PlannedAction, PlannedChange } from "../events/plan.ts"
 import { count, several } from "./amounts.ts"
-import { addChange, addEntry, type ChangeStyle, columnFor, DETAIL_INDENT, SIGN_COLUMNS } from "./change-lines.ts"
+import { addChange, addEntry, type ChangeStyle, columnFor, SIGN_COLUMNS } from "./change-lines.ts"
 import { addError, sameError } from "./error-lines.ts"
 import { foldChanges } from "./fold-changes.ts"
 import { type Look, Page, type Span, spansWidth, together } from "./page.ts"
 import { type Section, sectionsOf } from "./plan-sections.ts"
+import { DETAIL_INDENT } from "./prop-lines.ts"
 import { COUNTED, signOf } from "./signs.ts"
 
 /** How a plan is to be shown. */

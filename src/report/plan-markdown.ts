@@ -11,6 +11,9 @@ const TEXT_MAX = 4_000
 const WORD_MAX = 200
 /** Most props of one change. */
 const PROPS_MAX = 20
+/** Longest value of a prop that differs, in characters, and of one that is to be: those are folded away. */
+const VALUE_MAX = 120
+const WANT_MAX = 1_000
 
 /**
  * A plan as Markdown for a comment: short enough for one, and nothing of it is more than text. It begins with a mark by which the
@@ -57,20 +60,32 @@ export function plannedText(changes: readonly PlannedChange[]): string {
 }
 
 function rowOf(change: PlannedChange): string {
-  const { action, order, address, because, error, props = [], text } = change
+  const { action, order, address, because, error, props = [], wants = [], text } = change
   const why = [
     markdown(error === undefined ? because : `${error.code}: ${error.fact}`),
     ...props.slice(0, PROPS_MAX).map(propText),
     ...(props.length > PROPS_MAX ? [`… and ${count(props.length - PROPS_MAX)} more props`] : []),
+    ...(wants.length === 0 ? [] : [wantsText(wants)]),
     ...(text === undefined ? [] : [`<pre>${markdownLines(text, TEXT_MAX)}</pre>`]),
   ]
   return `| ${markdown(signOf(action, order).sign)} | ${code(address)} | ${why.join("<br>")} |`
 }
 
-function propText({ name, from, to }: PropDiff): string {
-  return `${code(name)}: ${from === undefined ? "" : `${code(from)} → `}${to === undefined ? "nothing" : code(to)}`
+function propText({ name, from, to, text }: PropDiff): string {
+  if (text !== undefined) return `${code(name)}<pre>${markdownLines(text, TEXT_MAX)}</pre>`
+  const was = from === undefined ? "" : `${code(from, VALUE_MAX)} → `
+  return `${code(name)}: ${was}${to === undefined ? "nothing" : code(to, VALUE_MAX)}`
 }
 
-function code(text: string): string {
-  return `<code>${markdown(text)}</code>`
+/** What is made anew, folded away: who reviews it opens it. */
+function wantsText(wants: readonly PropDiff[]): string {
+  const lines = wants
+    .slice(0, PROPS_MAX)
+    .map(({ name, to }) => `${code(name)}: ${to === undefined ? "nothing" : code(to, WANT_MAX)}`)
+  const more = wants.length > PROPS_MAX ? [`… and ${count(wants.length - PROPS_MAX)} more props`] : []
+  return `<details><summary>${several(wants.length, "prop")}</summary>${[...lines, ...more].join("<br>")}</details>`
+}
+
+function code(text: string, maxLength?: number): string {
+  return `<code>${markdown(text, maxLength)}</code>`
 }

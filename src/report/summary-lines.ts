@@ -1,10 +1,11 @@
 import type { FettleEvent } from "../events/events.ts"
 import { count, duration, several } from "./amounts.ts"
-import { addEntry, columnFor, DETAIL_INDENT, SIGN_COLUMNS } from "./change-lines.ts"
+import { addEntry, columnFor, SIGN_COLUMNS } from "./change-lines.ts"
 import { nextStep } from "./error-lines.ts"
 import { foldNames } from "./fold-names.ts"
 import { verdictSign } from "./outcome-lines.ts"
 import { type Page, type Span, type Style, together } from "./page.ts"
+import { DETAIL_INDENT } from "./prop-lines.ts"
 import { COUNTED, signOf } from "./signs.ts"
 import type { Failure, Tally } from "./tally.ts"
 

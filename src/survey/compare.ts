@@ -1,6 +1,6 @@
 import type { HostSession } from "../connect/host/session.ts"
 import type { Comparison, ConfigFile, Difference, Survey, UserFound } from "../events/survey.ts"
-import { textDiff } from "../providers/host/diff.ts"
+import { textDiff } from "../events/text-diff.ts"
 import { textHoldsSecret } from "./looks-secret.ts"
 
 /** Most texts that are fetched to be compared line by line, and most bytes of one. */

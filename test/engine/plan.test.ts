@@ -166,7 +166,7 @@ test("replace, force and refresh-only do what is asked and no more", async () =>
   expect(after.plan?.changes[0]?.drift).toBeUndefined()
 })
 
-test("a text that changes is shown as a diff; a long value by its size", async () => {
+test("a text that changes is shown as a diff; a very long value by its size and hash", async () => {
   const folder = testFolder()
   const path = join(folder, "text")
   const { plan, apply } = runsIn(folder)
@@ -176,8 +176,12 @@ test("a text that changes is shown as a diff; a long value by its size", async (
   const [change] = (await plan(built("one\n2\nthree\n"))).plan?.changes ?? []
   expect(change?.text).toMatch(/^-two$/m)
   expect(change?.text).toMatch(/^\+2$/m)
-  const long = await plan(things(join(folder, "far"), { a: "x".repeat(5_000) }))
+  const long = await plan(things(join(folder, "far"), { a: "x".repeat(100_000) }))
   expect(JSON.stringify(long.plan).length).toBeLessThan(2_000)
+  const hash = createHash("sha256")
+    .update(`"${"x".repeat(100_000)}"`)
+    .digest("hex")
+  expect(JSON.stringify(long.plan)).toContain(`(99882 more, sha256 of all ${hash})`)
 })
 
 test("what depends on what is not known yet is decided during apply, and then changed or left alone", async () => {

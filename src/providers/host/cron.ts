@@ -3,9 +3,9 @@ import { z } from "zod"
 import { type ChangeParts, type HostAnswer, type HostChange, hostKind } from "../../connect/host/kind.ts"
 import { quote } from "../../connect/host/quote.ts"
 import { FettleError } from "../../errors.ts"
+import { textDiff } from "../../events/text-diff.ts"
 import type { Change, Key, Last, Seen } from "../../provider.ts"
 import { whatIsWrongWithSchedule } from "./cron-schedule.ts"
-import { textDiff } from "./diff.ts"
 import { notOfType } from "./refused.ts"
 
 const REFUSED = 22

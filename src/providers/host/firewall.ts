@@ -8,8 +8,8 @@ import {
   type ScriptRecord,
 } from "../../connect/host/kind.ts"
 import { FettleError } from "../../errors.ts"
+import { textDiff } from "../../events/text-diff.ts"
 import type { Change, Key, Last, Seen } from "../../provider.ts"
-import { textDiff } from "./diff.ts"
 import { ENDS, putScript, putSlots, readScript, removeScript, rulesFile, rulesText } from "./firewall-scripts.ts"
 import { notRoot } from "./not-root.ts"
 import { notOfType } from "./refused.ts"

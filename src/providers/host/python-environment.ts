@@ -9,8 +9,8 @@ import {
 } from "../../connect/host/kind.ts"
 import { quoteAll } from "../../connect/host/quote.ts"
 import { FettleError } from "../../errors.ts"
+import { textDiff } from "../../events/text-diff.ts"
 import type { Change, Key, Last, Seen } from "../../provider.ts"
-import { textDiff } from "./diff.ts"
 import { INSTALL_ENDS as ENDS, environmentScript, noteScript, removeEnvironment } from "./environment-scripts.ts"
 import { hostPath } from "./props.ts"
 

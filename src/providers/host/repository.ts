@@ -7,8 +7,8 @@ import {
   hostKind,
 } from "../../connect/host/kind.ts"
 import { FettleError } from "../../errors.ts"
+import { textDiff } from "../../events/text-diff.ts"
 import type { Change, Key, Last, Seen } from "../../provider.ts"
-import { textDiff } from "./diff.ts"
 import { refreshScript } from "./package-scripts.ts"
 import { endedBefore } from "./package-seen.ts"
 import { notOfType } from "./refused.ts"

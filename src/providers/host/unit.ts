@@ -9,8 +9,8 @@ import {
   type ScriptRecord,
 } from "../../connect/host/kind.ts"
 import { FettleError } from "../../errors.ts"
+import { textDiff } from "../../events/text-diff.ts"
 import type { Change, Key, Seen } from "../../provider.ts"
-import { textDiff } from "./diff.ts"
 import { notRoot } from "./not-root.ts"
 import { notOfType } from "./refused.ts"
 import { ENDS, putScript, readScript, removeScript, type UnitFile, unitPath } from "./unit-scripts.ts"

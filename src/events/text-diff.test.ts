@@ -1,5 +1,5 @@
 import { expect, test } from "vitest"
-import { textDiff } from "./diff.ts"
+import { textDiff } from "./text-diff.ts"
 
 test.each([
   ["", "", ""],

@@ -1,0 +1,24 @@
+import type { PlannedAction, PropDiff } from "../events/plan.ts"
+import type { Address } from "../program/address.ts"
+import { told, UNKNOWN } from "../program/output.ts"
+import { show } from "./tellable.ts"
+import type { Work } from "./work.ts"
+
+/** Actions whose whole content is what the program says: others name the props that differ. */
+const MADE: ReadonlySet<PlannedAction> = new Set(["create", "replace", "run", "check", "decide"])
+
+/**
+ * Each prop that the program gives to what is made anew, run or asked, so that who approves the plan sees what it will be. Texts that are
+ * built of secrets hold their names; functions stand as they are written. Values of several kilobytes may come of it: it is asked once, as the plan is told.
+ */
+export function wantsOf({ declaration, planned }: Work, works: ReadonlyMap<Address, Work>): readonly PropDiff[] {
+  if (declaration === undefined || planned === undefined || !MADE.has(planned.action)) return []
+  if (declaration.type !== "resource" && declaration.type !== "task" && declaration.type !== "check") return []
+  const known = (node: Address, key: string): unknown => {
+    const outputs = works.get(node)?.known ?? {}
+    return key in outputs ? outputs[key] : UNKNOWN
+  }
+  return Object.entries(told(declaration.props, known) as Record<string, unknown>)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => ({ name, to: show(value) }))
+}
