@@ -12,7 +12,7 @@ const entries = ["ansible", "docker", "haproxy", "host", "http", "sqlite"]
 /** Resolves to what `npm run check` wants of a step. */
 export async function documentation({ check = true } = {}) {
   if ((await build({ quiet: check })) !== 0) return { looked: 0, unit: "pages", problems: ["npm run build fails"] }
-  const pages = new Map([...(await kindPages()), ...(await errorPage())])
+  const pages = new Map([...(await kindPages()), ...(await releasePage()), ...(await errorPage())])
   const problems = check ? outdated(pages) : write(pages)
   const texts = files("*.md", "{docs,examples,bench}/**/*.md")
   problems.push(...texts.flatMap(deadLinks))
@@ -32,6 +32,28 @@ async function kindPages() {
   }
   if (index.length > 0) found.set("docs/kinds/README.md", ["# Kinds", "", ...index, ""].join("\n"))
   return found
+}
+
+/** What a release takes, but for what it finds out by itself. */
+async function releasePage() {
+  const { releaseProps } = await import("../src/program/release-props.ts")
+  const given = releaseProps.omit({ slot: true, back: true, instances: true, fresh: true, checks: true })
+  const text = [
+    "# Options of a release",
+    "",
+    "What `release(NAME, OPTIONS)` takes; [releases](releases.md) says what comes of it. Besides what the table names:",
+    "",
+    "- `run`: a function that declares what runs a version, from `{ version, slot }`, and gives the copies that can get traffic: `{ name, address, port }`. Needed.",
+    "- `checks`: a function that gives [checks](resource-checks.md) by name, from the copies.",
+    "- `after`: nodes that must have ended well before it begins.",
+    "- `traffic.on` is the connection itself, and so is `metrics.NAME.source.on`.",
+    "",
+    ...table(given, "input"),
+    "",
+    "<!-- Written by `npm run docs` from the schema of a release. -->",
+    "",
+  ].join("\n")
+  return new Map([["docs/release-options.md", text]])
 }
 
 /** Exported providers, and those in an exported namespace such as `host`. */
@@ -85,8 +107,19 @@ function rows({ properties, required }, io, before = "") {
     const meaning = cell(`${property.description ?? ""}${standard}`)
     const own = `| \`${before}${name}\` | ${cell(typeText(property))} | ${needed} | ${meaning} |`
     const inner = objectsIn(property).flatMap(([mark, object]) => rows(object, io, `${before}${name}${mark}.`))
-    return [own, ...new Map(inner.map((row) => [row.split(" | ")[0], row])).values()]
+    return [own, ...merged(inner)]
   })
+}
+
+/** Rows of one name, which several choices have, as one. */
+function merged(rows) {
+  const byName = new Map()
+  for (const row of rows) {
+    const [name, type, ...rest] = row.split(" | ")
+    const types = byName.get(name)?.types ?? new Set()
+    byName.set(name, { types: types.add(type), rest })
+  }
+  return [...byName].map(([name, { types, rest }]) => [name, [...types].join(" or "), ...rest].join(" | "))
 }
 
 /** The objects that a value may be: itself, one of its choices, or what a list holds. */
@@ -98,6 +131,9 @@ function objectsIn(schema) {
     return found.map(([mark, object]) => [mark, { ...object, required: object.required?.filter(always) }])
   }
   if (schema.type === "array") return objectsIn(schema.items ?? {}).map(([mark, object]) => [`[]${mark}`, object])
+  const named = schema.properties === undefined ? schema.additionalProperties : undefined
+  if (Object(named).type !== undefined || Object(named).anyOf !== undefined)
+    return objectsIn(named).map(([mark, object]) => [`.NAME${mark}`, object])
   return schema.properties === undefined || schema.title ? [] : [["", schema]]
 }
 

@@ -305,6 +305,8 @@ export interface Connection<C = unknown> {
   readonly secrets: readonly Secret<unknown>[]
   /** Groups and tags: words by which `--limit` chooses it, besides its name. */
   readonly labels?: readonly string[]
+  /** Of who sends traffic: the edges at which it counts latencies, in milliseconds; none where it counts none. */
+  readonly latencyEdgesMs?: readonly number[]
   /** Most calls at once, and most calls per interval. */
   readonly limits?: ConnectionLimits
   open(context: OpenContext): Promise<Driver>

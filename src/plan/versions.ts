@@ -83,15 +83,16 @@ export function withoutRefused(scope: Scope): Scope {
 }
 
 function isRefused({ address, versions }: Declaration, scope: Scope): boolean {
-  return versions !== undefined && scope.releases.get(address)?.refused === versions.own
+  return versions !== undefined && scope.releases.get(address)?.refused?.has(versions.own) === true
 }
 
 /** Why a release is not begun: its version has been rolled back. */
 export function refusal(declaration: Declaration, scope: Scope): FettleError | undefined {
   if (!isRefused(declaration, scope)) return undefined
   const { own = "" } = declaration.versions ?? {}
-  const { live, refusedBecause = "" } = scope.releases.get(declaration.address) ?? NO_MEMORY
+  const { live, refused } = scope.releases.get(declaration.address) ?? NO_MEMORY
   const stays = live === undefined ? "" : `; ${live.version} has all traffic`
-  const words = `${own} was rolled back${stays}${refusedBecause === "" ? "" : `: ${refusedBecause}`}`
+  const because = refused?.get(own) ?? ""
+  const words = `${own} was rolled back${stays}${because === "" ? "" : `: ${because}`}`
   return new FettleError("RELEASE_REFUSED", words, { address: declaration.address, place: declaration.place })
 }

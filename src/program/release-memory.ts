@@ -22,9 +22,8 @@ export interface ReleaseMemory {
   readonly kept: readonly RememberedVersion[]
   /** The version that is on its way: its release was cut off, or waits for a person. */
   readonly underway?: string
-  /** The version that was rolled back. */
-  readonly refused?: string
-  readonly refusedBecause?: string
+  /** The versions that were rolled back, each with why. */
+  readonly refused?: ReadonlyMap<string, string>
   /** Slots that are taken, by version: also by versions that are still to be removed. */
   readonly slots: Readonly<Record<string, number>>
   /** Asked for: all traffic back to this version. */

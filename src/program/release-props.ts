@@ -25,10 +25,15 @@ const counters = promql.refine((query) => /\{\{(version|instances)\}\}/.test(que
   error: "a query for counts must hold {{version}} or {{instances}}: else both versions would have the same",
 })
 
+const edge = z
+  .number()
+  .positive()
+  .meta({ description: "What takes longer is bad: one of the edges at which latencies are counted." })
+
 const source = z.discriminatedUnion("from", [
   z.discriminatedUnion("counts", [
     z.strictObject({ from: z.literal("traffic"), counts: z.literal("errors") }),
-    z.strictObject({ from: z.literal("traffic"), counts: z.literal("slow"), slowerThanMs: z.number().positive() }),
+    z.strictObject({ from: z.literal("traffic"), counts: z.literal("slow"), slowerThanMs: edge }),
   ]),
   z.strictObject({
     from: z.literal("prometheus"),
@@ -47,7 +52,7 @@ const metric = z
     probes: z
       .strictObject({
         path: z.string().regex(/^\//, "a path begins with a slash"),
-        perMinute: z.number().gt(0).lte(6_000).default(360),
+        perMinute: z.number().gt(0).lte(6_000).default(360).meta({ description: "Requests to each version." }),
         timeoutMs: z.number().int().positive().default(5_000),
       })
       .optional()
@@ -68,6 +73,8 @@ const metric = z
   .refine(({ usualRate = 0, worstRate = 1 }) => usualRate < worstRate, {
     error: "usualRate must be less than worstRate",
   })
+
+const commands = z.array(z.array(z.string()).min(1)).default([])
 
 export const releaseProps = z.strictObject({
   version: z.string().min(1).max(128).meta({ description: "The version that is to get all traffic." }),
@@ -128,9 +135,9 @@ export const releaseProps = z.strictObject({
   drain: duration.default("30s").meta({ description: "Longest time that open requests of the version before get." }),
   hooks: z
     .strictObject({
-      before: z.array(z.array(z.string()).min(1)).default([]),
-      promoted: z.array(z.array(z.string()).min(1)).default([]),
-      rolledBack: z.array(z.array(z.string()).min(1)).default([]),
+      before: commands.meta({ description: "Commands run here before it gets any traffic." }),
+      promoted: commands.meta({ description: "Commands run here once it has all traffic." }),
+      rolledBack: commands.meta({ description: "Commands run here once it was taken back." }),
     })
     .optional(),
 })
@@ -149,7 +156,8 @@ export const releaseOutputs = z.object({
   sentence: z.string(),
   live: standing.optional(),
   kept: z.array(standing),
-  refused: z.object({ version: z.string(), sentence: z.string(), atMs: z.number() }).optional(),
+  /** Versions that were taken back, the last one first: they are not tried again by themselves. */
+  refused: z.array(z.object({ version: z.string(), sentence: z.string(), atMs: z.number() })).optional(),
   /** A release that waits for a person, and how far it has come. */
   held: z.object({ version: z.string(), progress: z.unknown() }).optional(),
   /** The error that ended its run on the way. */

@@ -126,6 +126,7 @@ export function release(name: string, options: ReleaseOptions): ReleaseNode {
   const fresh = beside === undefined ? undefined : declare(beside.version, freshOf(beside.version))
   if (traffic !== undefined) useConnection(scope, traffic.on, place)
   const asked = built.isBack ? {} : checksOf(checks?.(built.instances) ?? {}, reaches, address, place)
+  refuseUncounted(metrics, traffic?.on, address, place)
   const counted = metricsOf(metrics, reaches, address, place)
   for (const each of reaches) useConnection(scope, each, place)
   const raw = {
@@ -195,7 +196,7 @@ function isComparedFresh(
         next: 'count by their addresses: instance=~"{{instances}}" in both queries',
       },
     )
-  return live !== undefined && live.version !== version && refused !== version && backTo === undefined
+  return live !== undefined && live.version !== version && refused?.has(version) !== true && backTo === undefined
 }
 
 /** Fresh copies have the version of those that run: only their addresses are their own. */
@@ -313,6 +314,26 @@ function metricsOf(
     return [name, { ...metric, source: { ...metric.source, on: on.name } }] as const
   })
   return Object.fromEntries(entries)
+}
+
+/** @throws FettleError `PROPS_INVALID` where who sends the traffic counts no latencies at such an edge */
+function refuseUncounted(
+  metrics: ReleaseOptions["metrics"],
+  on: Connection | undefined,
+  address: Address,
+  place: LazyPlace,
+): void {
+  const edges = on?.latencyEdgesMs
+  if (edges === undefined || !isPlain(metrics)) return
+  for (const [name, metric] of Object.entries(metrics as Readonly<Record<string, ReleaseMetric>>)) {
+    const { from, slowerThanMs } = Object(metric?.source) as { from?: unknown; slowerThanMs?: unknown }
+    if (from !== "traffic" || typeof slowerThanMs !== "number" || edges.includes(slowerThanMs)) continue
+    const [words, next] =
+      edges.length === 0
+        ? ["counts no latencies", "count them from Prometheus"]
+        : [`counts latencies at ${edges.join(", ")} ms, not at ${slowerThanMs} ms`, "give slowerThanMs one of these"]
+    throw new FettleError("PROPS_INVALID", `${address}: metrics.${name}: ${on?.name} ${words}`, { place, next })
+  }
 }
 
 for (const key of ["version", "verdict", "sentence"]) defineOutput(ReleaseNode.prototype, key)

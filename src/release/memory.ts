@@ -47,7 +47,7 @@ function ofRelease(row: Row): Partial<ReleaseMemory> {
     ...(live === undefined ? {} : { live }),
     kept,
     ...(held === undefined ? {} : { underway: held.version }),
-    ...(refused === undefined ? {} : { refused: refused.version, refusedBecause: refused.sentence }),
+    ...(refused === undefined ? {} : { refused: new Map(refused.map(({ version, sentence }) => [version, sentence])) }),
   }
 }
 

@@ -3,6 +3,9 @@ import type { RememberedVersion } from "../program/release-memory.ts"
 import type { ReleaseOutputs, ReleaseProps } from "../program/release-props.ts"
 import type { Progress } from "./progress.ts"
 
+/** Versions that were taken back and are remembered: nobody goes back further. */
+const REFUSED_MAX = 20
+
 /** What is remembered once the new version has all traffic. Pure. */
 export function promoted(want: ReleaseProps, before: ReleaseOutputs | undefined, sentence: string): ReleaseOutputs {
   const live = standing(want)
@@ -10,7 +13,8 @@ export function promoted(want: ReleaseProps, before: ReleaseOutputs | undefined,
     (each): each is RememberedVersion & NonNullable<ReleaseOutputs["live"]> =>
       each !== undefined && each.version !== want.version,
   )
-  return { version: want.version, verdict: "yes", sentence, live, kept: old.slice(0, want.keep) }
+  const rest = refusedBut(want.version, before)
+  return { version: want.version, verdict: "yes", sentence, live, kept: old.slice(0, want.keep), ...rest }
 }
 
 /** What is remembered once a version has been taken back. Pure. */
@@ -26,7 +30,7 @@ export function rolledBack(
     sentence,
     ...(before?.live === undefined ? {} : { live: before.live }),
     kept: before?.kept ?? [],
-    refused: { version: want.version, sentence, atMs },
+    refused: [{ version: want.version, sentence, atMs }, ...others(want.version, before)].slice(0, REFUSED_MAX),
   }
 }
 
@@ -52,6 +56,7 @@ function waiting(before: ReleaseOutputs | undefined, sentence: string, progress:
     sentence,
     ...(before?.live === undefined ? {} : { live: before.live }),
     kept: before?.kept ?? [],
+    ...(before?.refused === undefined ? {} : { refused: before.refused }),
     held: { version: progress.version, progress },
   }
 }
@@ -70,8 +75,20 @@ export function broughtBack(
     sentence,
     live: standing(want),
     kept: (before?.kept ?? []).filter(({ version }) => version !== want.version),
-    refused: { version: left, sentence, atMs },
+    refused: [{ version: left, sentence, atMs }, ...others(left, before)]
+      .filter(({ version }) => version !== want.version)
+      .slice(0, REFUSED_MAX),
   }
+}
+
+/** Those that were taken back, but for one. */
+function others(version: string, before: ReleaseOutputs | undefined): NonNullable<ReleaseOutputs["refused"]> {
+  return (before?.refused ?? []).filter((each) => each.version !== version)
+}
+
+function refusedBut(version: string, before: ReleaseOutputs | undefined): Pick<ReleaseOutputs, "refused"> {
+  const refused = others(version, before)
+  return refused.length === 0 ? {} : { refused }
 }
 
 function standing({ version, slot, instances }: ReleaseProps): NonNullable<ReleaseOutputs["live"]> {

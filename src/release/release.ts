@@ -70,25 +70,12 @@ async function readRelease(key: ReleaseKey, { connection, signal }: Read<unknown
     const cutOff = progressIn(left ?? (outputs?.held?.progress as Json | undefined))
     const shown: Record<string, Json> = {}
     if (cutOff !== undefined) shown.progress = cutOff as Json
-    if (cutOff !== undefined) shown.cutOff = `${cutOff.version}, ${inWords(cutOff.phase)}`
     const moved = await movedTraffic(want, outputs, connection, signal)
     if (moved !== undefined) shown.traffic = moved
     return outputs === undefined ? { absent: true, shown } : { outputs, shown }
   } catch (thrown) {
     return { failed: asFettleError(thrown, "READ_FAILED") }
   }
-}
-
-function inWords(phase: string): string {
-  return (
-    {
-      before: "which had no traffic yet",
-      shifting: "which had a part of the traffic",
-      promoted: "which was getting all traffic",
-      watching: "which has all traffic and is watched",
-      back: "which was being taken back",
-    }[phase] ?? phase
-  )
 }
 
 /** What stands with who sends the traffic other than it was left: servers that a restart has lost, weights that somebody has changed. */

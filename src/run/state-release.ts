@@ -60,18 +60,18 @@ export async function promoteHeld(edit: StateEdit, release: string): Promise<str
 }
 
 /**
- * A version that was rolled back may be tried again with the next apply.
+ * The versions that were rolled back may be tried again with the next apply.
  * @throws FettleError `STATE_NOT_FOUND` where none was
  */
 export async function forgetRefusal(edit: StateEdit, release: string): Promise<string> {
   const { row, outputs } = held(edit, release)
   const { refused, ...rest } = outputs
-  if (refused === undefined)
+  if (refused === undefined || refused.length === 0)
     throw new FettleError("STATE_NOT_FOUND", `no version of ${release} was rolled back`, {
       next: "fettle plan says how it stands",
     })
   await write(edit, row, rest)
-  return refused.version
+  return refused.map(({ version }) => version).join(", ")
 }
 
 function held({ snapshot }: StateEdit, release: string): { readonly row: Row; readonly outputs: ReleaseOutputs } {

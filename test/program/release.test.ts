@@ -1,4 +1,5 @@
 import { program, release } from "fettle"
+import * as haproxy from "fettle/haproxy"
 import * as proxy from "fettle/proxy"
 import { expect, test } from "vitest"
 import type { Address } from "../../src/program/address.ts"
@@ -34,7 +35,7 @@ test("fresh copies of the version before lie in a group and a slot of their own,
 
 test.each([
   ["the version runs already", { version: "1" }, {}],
-  ["it was taken back", {}, { refused: "2" }],
+  ["it was taken back", {}, { refused: new Map([["2", ""]]) }],
   ["another one comes back by hand", {}, { backTo: "1" }],
   ["it is the first", {}, { live: undefined }],
 ] as const)("there are none where %s", (_when, more, memory) => {
@@ -52,4 +53,13 @@ test.each([
 
 test("counted by address they are told apart", () => {
   expect(declared(counted('r{instance=~"{{instances}}"}'))).toHaveProperty(["web@1+fresh/fettle.version[web]"])
+})
+
+test.each([
+  ["between two edges", on, 200, /lb counts latencies at 5, 10, 25, .* not at 200 ms.*/],
+  ["who counts none", haproxy.runtime({ name: "edge" }), 250, /edge counts no latencies/],
+])("slowness that nobody counts is refused where it is declared: %s", (_how, lb, slowerThanMs, words) => {
+  const metrics = { slow: { source: { from: "traffic", counts: "slow", slowerThanMs } } } as const
+  expect(() => declared({ metrics, traffic: { on: lb, backend: "web" } })).toThrow(words)
+  expect(() => declared({ metrics: { slow: { source: { ...metrics.slow.source, slowerThanMs: 250 } } } })).not.toThrow()
 })

@@ -57,6 +57,7 @@ export function runtime(given: string | RuntimeOptions = {}, more: RuntimeOption
     target,
     labels: Object.freeze([...(options.tags ?? [])]),
     secrets: Object.freeze([]),
+    latencyEdgesMs: Object.freeze([]),
     open: async (context: OpenContext): Promise<Driver> => {
       const way =
         reach === undefined ? { to, close: () => {} } : await sshWay(reach, (to as { path: string }).path, context)

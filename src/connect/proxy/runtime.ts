@@ -8,6 +8,7 @@ import { plainDriver } from "../plain-driver.ts"
 import { type Instance, sendsTraffic, type Traffic } from "../traffic.ts"
 import { weightsOf } from "../weights.ts"
 import type { ControlAnswer } from "./control.ts"
+import { EDGES_MS } from "./servers.ts"
 
 /** Longest that the control socket may take. */
 const TIMEOUT_MS = 5_000
@@ -58,6 +59,7 @@ export function runtime({
     name: name ?? `proxy ${control}`,
     target: control,
     secrets: Object.freeze([]),
+    latencyEdgesMs: EDGES_MS,
     open: async (_context: OpenContext) => {
       const client: ProxyClient = { tell: (each, signal) => tell(control, each, signal) }
       sendsTraffic(client, () => trafficOver(client))
