@@ -7,17 +7,23 @@ import type { Work } from "./work.ts"
 type User = Pick<Work, "address" | "row"> & Partial<Pick<Work, "declaration">>
 
 /**
- * Keeps what a kept thing needs. A thing that stays because it is protected, could not be read, waits to be settled, or is
- * no target, would lose what it stands on: so everything on the way down from it stays, too. By recorded needs: they are
- * what it was made with.
+ * Keeps what a kept thing needs. A thing that stays because it is protected, could not be read, waits to be settled, is no target, or
+ * can no longer be reached from the program, would lose what it stands on: so everything on the way down from it stays, too. By recorded
+ * needs: they are what it was made with.
  */
-export function keepNeeds({ works, leaving, kept }: Pick<Collected, "works" | "leaving" | "kept">): readonly Work[] {
+export function keepNeeds({
+  works,
+  leaving,
+  kept,
+  stranded,
+}: Pick<Collected, "works" | "leaving" | "kept" | "stranded">): readonly Work[] {
   const going = goingByAddress(leaving)
   const staying: Work[] = []
   if (going.size === 0) return staying
   const untouched = [...works.values()].filter(({ planned }) => planned?.because === "not a target")
   const queue: User[] = [...untouched, ...leaving.filter(stays)]
-  for (const row of kept) queue.push({ address: row.address as Work["address"], row })
+  for (const row of [...kept, ...stranded.map((each) => each.row)])
+    queue.push({ address: row.address as Work["address"], row })
   for (const user of queue)
     for (const need of needsOf(user, going.keys())) {
       for (const work of going.get(need) ?? []) {

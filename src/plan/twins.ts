@@ -25,8 +25,11 @@ export function refuseTwins({ works, leaving }: Pick<Collected, "works" | "leavi
     }
   }
   for (const work of leaving) {
-    if (work.planned?.action !== "delete") continue
+    // One that this pass does not look at, or that is blocked, is there all the same.
+    const action = work.planned?.action ?? "blocked"
+    if (action !== "delete" && action !== "blocked") continue
     if (work.row?.deposed !== "") {
+      if (action !== "delete") continue
       heirs ??= new Heirs(works.values())
       work.heir = heirs.of(work)
       if (work.heir !== undefined) work.planned = decideLeaving(work, engine)
@@ -113,6 +116,6 @@ function blockBoth(left: Work, heir: Work, identity: string): void {
           : `if it was renamed: renamedFrom: ${JSON.stringify(left.address)}; or fettle state forget '${left.address}'`,
     },
   )
-  left.planned = blocked(left, error)
-  heir.planned = blocked(heir, error)
+  if (left.planned?.action === "delete") left.planned = blocked(left, error)
+  if (heir.planned?.because !== "not a target") heir.planned = blocked(heir, error)
 }

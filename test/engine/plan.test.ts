@@ -427,6 +427,25 @@ test("what lies behind a connection that left is stranded, until it is retired",
   expect((await apply(with_(() => {}))).outcome).toBe("unchanged")
 })
 
+test("what something stranded stands on stays with it", async () => {
+  const folder = testFolder()
+  const [near, far] = [world(join(folder, "near")), world(join(folder, "far"))]
+  const { apply } = runsIn(folder)
+  const with_ = (build: () => void): Program => program("placed", {}, build, { providers: [placed, thing] })
+  await apply(
+    with_(() => {
+      const below = resource(thing, { folder: near.folder, name: "below" })
+      resource(placed, { name: "a" }, { on: worldAt(far.folder), after: [below] })
+    }),
+  )
+  const left = await apply(with_(() => {}))
+  expect(left.plan?.changes).toMatchObject([
+    { address: "test.thing[below]", action: "blocked", error: { code: "STILL_NEEDED" } },
+    { address: "test.placed[a]", action: "blocked", error: { code: "STRANDED" } },
+  ])
+  expect([near.names(), far.names()]).toEqual([["below"], ["a"]])
+})
+
 // ── two addresses, one thing ────────────────────────────────────────────────────────────────────────────────────────
 
 test("two addresses with one connection, kind and id are an error that names both places", async () => {
@@ -461,6 +480,19 @@ test("a kind that tells its ids in its outputs, too, is told apart by them", asy
     resource(migrations, "b", given)
   })
   expect((await plan(twice)).error).toMatchObject({ code: "DUPLICATE_ID", fact: expect.stringContaining("a.db") })
+})
+
+test("a new address for a recorded thing is refused also where only that one is looked at", async () => {
+  const folder = testFolder()
+  const far = world(join(folder, "far"))
+  const { apply } = runsIn(folder)
+  const at = (name: string): Program =>
+    program("moved", {}, () => void resource(thing, name, { folder: far.folder, name: "x" }, { adopt: true }), {
+      providers: [thing],
+    })
+  await apply(at("old"))
+  const refused = await apply(at("new"), { targets: ["test.thing[new]"] })
+  expect(refused.plan?.changes).toMatchObject([{ address: "test.thing[new]", error: { code: "DUPLICATE_ID" } }])
 })
 
 test("a new address for a recorded thing is not taken over and then deleted: it says renamedFrom", async () => {

@@ -1,4 +1,6 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { program, resource } from "fettle"
+import * as host from "fettle/host"
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest"
 import build from "../fixtures/crash/release-nodes.ts"
 import { freePort } from "../support/free-port.ts"
@@ -112,6 +114,25 @@ describe.skipIf(!canStartHaproxy())("what happens to a version after its first r
     )
     expect((await prober.end()).failed).toEqual([])
     expect(await world.answersNow()).toEqual(["1"])
+  })
+
+  test("a release that leaves the program with its proxy keeps what it sends traffic to", {
+    timeout: 240_000,
+  }, async () => {
+    const runs = runsIn(world.folder)
+    expect(failed(await runs.apply(build(world.optionsOf("1"))))).toEqual([])
+    const prober = world.probe()
+    const bare = () => void resource(host.directory, { path: world.folder }, { on: host.local() })
+    const without = await runs.apply(program("releasing", {}, bare))
+    expect(without.plan?.changes.map(({ address, error }) => [address, error?.code])).toEqual(
+      expect.arrayContaining([
+        ["fettle.release[shop]", "STRANDED"],
+        ["shop@1/host.process[web0]", "STILL_NEEDED"],
+      ]),
+    )
+    expect((await prober.end()).failed).toEqual([])
+    expect(await world.answersNow()).toEqual(["1"])
+    expect(failed(await runs.apply(build(world.optionsOf("1"))))).toEqual([])
   })
 
   test("copies come one after the other, are counted from their first turn, and a bad version goes back", {

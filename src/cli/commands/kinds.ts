@@ -2,6 +2,7 @@ import { z } from "zod"
 import { FettleError } from "../../errors.ts"
 import { DEFAULT_STAGE, declare, paramsFor } from "../../program/program.ts"
 import type { AnyProvider } from "../../provider.ts"
+import { releaseProvider } from "../../release/release.ts"
 import { builtInKind, builtInKinds } from "../../run/built-in.ts"
 import { localTools } from "../../run/local.ts"
 import { runners } from "../../verify/runners.ts"
@@ -36,8 +37,9 @@ async function knownKinds(call: Call): Promise<ReadonlyMap<string, AnyProvider>>
     const provider = await builtInKind(kind)
     if (provider !== undefined) known.set(kind, provider)
   }
-  const { task, check } = runners(localTools(call.around.cwd, call.around.env))
-  for (const { provider } of [task, check]) known.set(provider.kind, provider)
+  const tools = localTools(call.around.cwd, call.around.env)
+  const { task, check } = runners(tools)
+  for (const provider of [task.provider, check.provider, releaseProvider(tools)]) known.set(provider.kind, provider)
   for (const [kind, provider] of await programKinds(call)) known.set(kind, provider)
   return known
 }

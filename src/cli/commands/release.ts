@@ -2,6 +2,7 @@ import { FettleError } from "../../errors.ts"
 import type { PlanOptions } from "../../events/plan.ts"
 import { editState, readState } from "../../run/state-edit.ts"
 import { forgetRefusal, promoteHeld, releaseNamed, versionBefore } from "../../run/state-release.ts"
+import { locked } from "../../state/lock.ts"
 import type { Call } from "../call.ts"
 import { pageFor, print } from "../print.ts"
 import { runProgram } from "../run-program.ts"
@@ -10,6 +11,9 @@ import { type Found, findState } from "../state-place.ts"
 /** Sends all traffic of a release back to a version that still runs. */
 export async function rollback(call: Call): Promise<number> {
   const place = await findState(call)
+  const holder = await place.home.holder() // what it does to the release is in no state yet
+  if (holder !== undefined)
+    throw locked(holder, "fettle stop leaves the traffic where it stands; then: fettle rollback")
   const snapshot = await readState(place.home)
   const release = releaseNamed(snapshot, call.args[0] ?? "")
   const version = versionBefore(snapshot, release, call.args[1])
