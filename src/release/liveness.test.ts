@@ -34,6 +34,10 @@ test("a copy is dead after 15 s without a break, also one that is no longer ther
   )
 })
 
+test("who sends the traffic has lost all servers: that says nothing of one", () => {
+  expect(after(...times(40))).toBeUndefined()
+})
+
 test("one that has gone down three times since its first traffic starts again and again", () => {
   const fallen = (falls: number): readonly Place[] => [place("new", { falls }), place("old")]
   expect(after(fallen(7), fallen(9))).toBeUndefined()

@@ -31,7 +31,8 @@ export function livedOn(
 ): Lived {
   const placeOf = ({ name }: Instance): Place | undefined => places.find((each) => each.name === name)
   const others = baseline.map(placeOf).filter((each) => each !== undefined)
-  const isOnBoth = others.length > 0 && others.every(({ up }) => !up)
+  const isOnBoth =
+    hasLostAll(places, [...candidate, ...baseline]) || (others.length > 0 && others.every(({ up }) => !up))
   const downs: Record<string, Downs> = {}
   let because: string | undefined
   for (const instance of candidate) {
@@ -46,6 +47,11 @@ export function livedOn(
     if (!isOnBoth && falls - before >= FALLS_MAX) because ??= `${instance.name} has gone down ${falls - before} times`
   }
   return { downs, ...(because === undefined ? {} : { because }) }
+}
+
+/** Whether none of these is known any more to who sends the traffic: it was started anew. */
+function hasLostAll(places: readonly Place[], instances: readonly Instance[]): boolean {
+  return instances.length > 0 && !instances.some(({ name }) => places.some((each) => each.name === name))
 }
 
 /** The servers of who sends the traffic; undefined where that cannot be asked now. */

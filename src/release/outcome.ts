@@ -45,7 +45,9 @@ export function brokenOff(
   progress: Progress,
   { code, fact, next }: FettleError,
 ): ReleaseOutputs {
-  const sentence = `${fact}; the traffic of ${progress.version} stays as it is, and fettle apply goes on`
+  const { version, phase } = progress
+  const traffic = phase === "back" ? `${version} is being taken back` : `the traffic of ${version} stays as it is`
+  const sentence = `${fact}; ${traffic}, and fettle apply goes on`
   return { ...waiting(before, sentence, progress), error: { code, next } }
 }
 

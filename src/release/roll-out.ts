@@ -7,7 +7,7 @@ import { livedOn, placesOf } from "./liveness.ts"
 import { held, promoted, rolledBack } from "./outcome.ts"
 import type { Progress } from "./progress.ts"
 import { ms, type RollOutParts } from "./roll-out-parts.ts"
-import { send } from "./send.ts"
+import { backTo, mustSendAgain, send } from "./send.ts"
 import { namesOf, serversOf } from "./servers.ts"
 import { allTo, BESIDE, type InstanceShare, type Sides, type Step, stepsOf } from "./shares.ts"
 
@@ -44,7 +44,7 @@ export class RollOut {
     const known = progress?.servers ?? []
     const { waits, ...left } = progress ?? this.#fromStart()
     const resumed = waits === true ? { resumedMs: parts.now() } : {} // that it is applied again is an answer: go on judging
-    this.#progress = { ...left, ...resumed, servers: [...new Set([...known, ...servers])] }
+    this.#progress = { ...notAhead(left, parts.now()), ...resumed, servers: [...new Set([...known, ...servers])] }
   }
 
   #fromStart(): Omit<Progress, "servers"> {
@@ -173,7 +173,7 @@ export class RollOut {
     if (this.#steps.length > 1 || this.#sides.before.length === 0 || !judging.counts || judging.probes) return "all"
     const untilMs = this.#progress.stepSinceMs + ms(want.stepFor)
     for (;;) {
-      const dead = await this.#dead(this.#sides.after)
+      const dead = await this.#dead(allTo(this.#sides.after, []))
       const { decision, sentence } = await judging.alone(signal)
       this.#progress = { ...this.#progress, sentence }
       const because = dead ?? (decision === "rollback" ? sentence : undefined)
@@ -186,8 +186,7 @@ export class RollOut {
 
   async #look(at: number): Promise<ReleaseOutputs | "promote" | "undecided"> {
     const { judging, signal } = this.#parts
-    const served = this.#steps[at]?.shares.filter(({ share }) => share > 0).map(({ instance }) => instance) ?? []
-    const dead = await this.#dead(served)
+    const dead = await this.#dead(this.#steps[at]?.shares ?? [])
     if (dead !== undefined) return this.#back(`Rolled back ${this.#when()}: ${dead}`)
     if (!judging.counts) return "promote"
     const { decision, sentence } = await judging.look(at, signal)
@@ -196,11 +195,16 @@ export class RollOut {
     return decision === "rollback" ? this.#back(`Rolled back ${this.#when()}: ${sentence}`) : decision
   }
 
-  /** Why the version is dead, as who sends its traffic sees it. */
-  async #dead(served: readonly Instance[]): Promise<string | undefined> {
-    const { traffic, signal, now } = this.#parts
+  /** Why the version is dead, as who sends its traffic sees it; where that one has lost its servers, they are sent to it again. */
+  async #dead(shares: readonly InstanceShare<Instance>[]): Promise<string | undefined> {
+    const { traffic, signal, now, tell } = this.#parts
     const places = traffic === undefined ? undefined : await placesOf(traffic, signal)
     if (places === undefined) return undefined
+    if (mustSendAgain(shares, this.#sides.before, places)) {
+      tell("who sends the traffic does not send it as it was told: it is told once more")
+      await this.#route(shares).catch(throwIfAborted(signal)) // a copy that does not come up is found dead below, by and by
+    }
+    const served = shares.filter(({ share }) => share > 0).map(({ instance }) => instance)
     const after = new Set(namesOf(this.#sides.after))
     const sides = {
       candidate: served.filter(({ name }) => after.has(name)),
@@ -274,7 +278,7 @@ export class RollOut {
           usual: this.#parts.judging.usual(),
           ticks: this.#progress.ticks ?? [],
           save: (ticks) => this.#save({ ticks: [...ticks] }),
-          dead: () => this.#dead(this.#sides.after),
+          dead: () => this.#dead(allTo(this.#sides.after, [])),
         },
         signal,
       )
@@ -307,7 +311,8 @@ export class RollOut {
     const live = before?.live
     tell(sentence)
     const { after, fresh } = this.#sides
-    if (live !== undefined) await this.#route(allTo(this.#sides.before, [...after, ...fresh]))
+    if (live !== undefined && traffic !== undefined)
+      await backTo(this.#sides.before, [...after, ...fresh], { traffic, tell, signal })
     if (live !== undefined) await traffic?.drained(this.#progress.servers, ms(want.drain), signal)
     await traffic?.remove(this.#progress.servers, signal)
     await hook(want.hooks?.rolledBack ?? [], signal)
@@ -331,5 +336,25 @@ export class RollOut {
     if (over !== undefined) return over
     await sleep(Math.max(0, Math.min(ms(want.every), untilMs - now())), signal, stopping)
     return undefined
+  }
+}
+
+/** Times that lie ahead, because the clock was set back meanwhile, are now: else nothing would be over until it has caught up. */
+function notAhead<P extends Omit<Progress, "servers">>(progress: P, nowMs: number): P {
+  const { stepSinceMs, startedMs, resumedMs, promotedMs } = progress
+  const least = (atMs: number): number => Math.min(atMs, nowMs)
+  return {
+    ...progress,
+    stepSinceMs: least(stepSinceMs),
+    startedMs: least(startedMs),
+    ...(resumedMs === undefined ? {} : { resumedMs: least(resumedMs) }),
+    ...(promotedMs === undefined ? {} : { promotedMs: least(promotedMs) }),
+  }
+}
+
+/** For what may fail, but for the end of the run. */
+function throwIfAborted(signal: AbortSignal): (thrown: unknown) => void {
+  return (thrown) => {
+    if (signal.aborted) throw thrown
   }
 }

@@ -17,11 +17,11 @@ import { memoryFolder } from "../support/memory-folder.ts"
 // has, that loses answers and cuts lists. Fifty programs run in one process that is killed, often twice; the next
 // process must bring all of them to an end with nothing made twice, orphaned or lost.
 //
-//   FETTLE_LATE_SEEDS=100 vitest run test/crash/late-far-side.test.ts        fewer seeds
+//   FETTLE_LATE_SEEDS=1000 vitest run test/crash/late-far-side.test.ts       more seeds of each condition, as a release runs them
 //   FETTLE_LATE_REPLAY=stale-7-13 vitest run test/crash/late-far-side.test.ts  the seeds that died together with this one
 
 const CHILD = fileURLToPath(new URL("../fixtures/crash/late-child.ts", import.meta.url))
-const SEEDS = Number(process.env.FETTLE_LATE_SEEDS ?? 1_000)
+const SEEDS = Number(process.env.FETTLE_LATE_SEEDS ?? 400)
 const REPLAY = process.env.FETTLE_LATE_REPLAY
 /** Programs in one process. */
 const TOGETHER = 50

@@ -1,4 +1,5 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { setTimeout as sleep } from "node:timers/promises"
 import { program, resource } from "fettle"
 import * as host from "fettle/host"
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest"
@@ -114,6 +115,35 @@ describe.skipIf(!canStartHaproxy())("what happens to a version after its first r
     )
     expect((await prober.end()).failed).toEqual([])
     expect(await world.answersNow()).toEqual(["1"])
+  })
+
+  test("a proxy that has lost its servers gets them again, and a healthy version is promoted", {
+    timeout: 240_000,
+  }, async () => {
+    const runs = runsIn(world.folder)
+    expect(failed(await runs.apply(build(world.optionsOf("1"))))).toEqual([])
+    const more = { steps: [20, 100], stepFor: "20s", deadline: "60s", metrics: {}, checks: () => ({}) }
+    const healthy = runs.apply(build(world.optionsOf("2", { more })))
+    await expect.poll(() => world.answersNow(), { timeout: 30_000 }).toContain("2")
+    await sleep(1_000) // the turn is over: it stands at its step
+    await world.proxy.down()
+    await world.proxy.up() // with no server
+    await expect.poll(() => world.answersNow().catch(() => []), { timeout: 10_000 }).toContain("1")
+    expect(failed(await healthy)).toEqual([])
+    expect(await world.answersNow()).toEqual(["2"])
+  })
+
+  test("where the version before has died, the next one goes out, and answers at once", {
+    timeout: 240_000,
+  }, async () => {
+    const runs = runsIn(world.folder)
+    expect(failed(await runs.apply(build(world.optionsOf("1", { endsAfter: 3 }))))).toEqual([])
+    const prober = world.probe()
+    await expect.poll(() => world.answersNow(), { timeout: 20_000 }).not.toContain("1")
+    await prober.end()
+    const more = { steps: [20, 100], metrics: {}, checks: () => ({}) }
+    expect(failed(await runs.apply(build(world.optionsOf("2", { more }))))).toEqual([])
+    expect(await world.answersNow()).toEqual(["2"])
   })
 
   test("a release that leaves the program with its proxy keeps what it sends traffic to", {

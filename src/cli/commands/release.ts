@@ -29,7 +29,7 @@ export async function promote(call: Call): Promise<number> {
       "CONSENT_MISSING",
       `to promote ${release} needs consent, and there is no terminal to ask on`,
       {
-        next: "fettle release promote NAME --yes",
+        next: `fettle release promote '${call.args[0]}' --yes`,
       },
     )
   await editState(place, (edit) => promoteHeld(edit, release), {
