@@ -63,6 +63,13 @@ const EVENTS = {
         stage: text("Name of the stage."),
         who: text("Who runs it."),
       },
+      may: {
+        versions: {
+          type: "object",
+          additionalProperties: { type: "string" },
+          description: "Versions of what runs it, by name: fettle, node, system.",
+        },
+      },
     },
   ],
   "plan.started": ["The world is about to be read.", { must: { nodes: amount("Nodes that are declared.") } }],
@@ -73,6 +80,18 @@ const EVENTS = {
         connection: text("Name of the connection; empty for kinds that need none."),
         items: amount("Things that were asked about."),
         durationMs,
+      },
+    },
+  ],
+  "plan.ordered": [
+    "What needs what. It comes before the plan, and is left out where there are more than 20,000 nodes.",
+    {
+      must: {
+        nodes: list({ type: "string" }, "The addresses of all nodes that are declared, needs first."),
+        needs: list(
+          list({ type: "integer", minimum: 0 }, "Positions in the list of nodes."),
+          "Of each node, in the same order, the positions of what it needs.",
+        ),
       },
     },
   ],
