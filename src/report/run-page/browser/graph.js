@@ -1,0 +1,369 @@
+// The graph, with the state of each node, to be moved and zoomed by hand and by keys.
+
+function drawGraph({ nodes, signs, hasEdges }) {
+  if (nodes.length === 0) return
+  new GraphView(nodes, signs, hasEdges).show()
+}
+
+const ZOOM = { least: 0.06, most: 2.5, step: 1.25 }
+/** Smallest at which the letters of a box can be read. */
+const READABLE = 0.62
+/** How far one press of a key moves, in pixels. */
+const MOVE = 80
+
+class GraphView {
+  constructor(nodes, signs, hasEdges) {
+    this.nodes = nodes
+    this.signs = signs
+    this.hasEdges = hasEdges
+    this.opened = new Set()
+    this.view = { x: 0, y: 0, scale: 1 }
+    this.dependants = nodes.map(() => [])
+    for (const [at, { needs = [] }] of nodes.entries()) for (const need of needs) this.dependants[need].push(at)
+  }
+
+  show() {
+    this.layer = svg("g", {})
+    this.canvas = svg("svg", { role: "group", "aria-label": "Graph of the nodes" }, this.layer)
+    this.canvas.tabIndex = 0
+    this.canvas.setAttribute("aria-describedby", "graph-keys")
+    this.frame = el("div", "graph", this.canvas)
+    this.about = el("div")
+    this.about.setAttribute("role", "status")
+    fill("graph", this.bar(), this.frame, this.legend(), this.about)
+    this.listen()
+    this.draw()
+    this.begin()
+  }
+
+  bar() {
+    const button = (text, act, label) => {
+      const made = el("button", "", text)
+      made.type = "button"
+      if (label) made.setAttribute("aria-label", label)
+      made.addEventListener("click", act)
+      return made
+    }
+    const find = el("input")
+    find.type = "search"
+    find.placeholder = "part of an address"
+    find.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") this.find(find.value.trim().toLowerCase())
+    })
+    return el(
+      "div",
+      "bar",
+      button("+", () => this.zoom(ZOOM.step), "Zoom in"),
+      button("−", () => this.zoom(1 / ZOOM.step), "Zoom out"),
+      button("Show all", () => this.fit()),
+      ...(this.nodes.length > UNITS_MAX
+        ? [
+            button("Close groups", () => {
+              this.opened.clear()
+              this.draw()
+              this.begin()
+            }),
+          ]
+        : []),
+      field("Find", find),
+      button("Go", () => this.find(find.value.trim().toLowerCase()), "Go to the next node that fits"),
+    )
+  }
+
+  legend() {
+    const states = [...new Set(this.nodes.map(({ state }) => state))]
+    states.sort((a, b) => STATES[b][2] - STATES[a][2])
+    const list = el(
+      "ul",
+      "legend",
+      ...states.map((state) => el("li", "", el("span", `sign ${STATES[state][1]}`, STATES[state][0]), ` ${state}`)),
+    )
+    const edges = this.hasEdges
+      ? "What stands left is needed by what it leads to; the thick line is the critical path. "
+      : "This run does not tell what needs what. "
+    const keys = el(
+      "p",
+      "dim",
+      `${edges}Arrows move, + and − zoom, 0 shows all; Tab goes to the nodes, arrows from one to the next, Enter opens.`,
+    )
+    keys.id = "graph-keys"
+    return el("div", "", list, keys)
+  }
+
+  draw(focused) {
+    this.units = unitsOf(this.nodes, this.opened)
+    this.edges = edgesOf(this.nodes, this.units)
+    this.placed = place(this.units, this.edges)
+    this.paths = this.edges.map((edge) => this.path(edge))
+    this.boxes = this.units.map((unit, at) => this.box(unit, at))
+    this.layer.replaceChildren(...this.paths, ...this.boxes)
+    this.chosen = undefined
+    const at = focused === undefined ? -1 : this.units.findIndex(({ members }) => members.includes(focused))
+    this.makeReachable(Math.max(0, at))
+    if (at >= 0) this.focus(at)
+  }
+
+  path({ from, to, critical }) {
+    const [a, b] = [this.placed.spots[from], this.placed.spots[to]]
+    const [x1, y1, x2, y2] = [a.x + BOX.width, a.y + BOX.height / 2, b.x, b.y + BOX.height / 2]
+    const bend = Math.max(30, Math.abs(x2 - x1) / 2)
+    return svg("path", {
+      d: `M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`,
+      class: critical ? "critical" : "",
+    })
+  }
+
+  box(unit, at) {
+    const { x, y } = this.placed.spots[at]
+    const { state, amounts } = stateOf(this.nodes, unit.members)
+    const [glyph, tone] = STATES[state]
+    const isMany = unit.members.length > 1
+    const node = this.nodes[unit.members[0]]
+    const under = isMany
+      ? `${several(unit.members.length, "node")}: ${amounts.map(([name, amount]) => `${count(amount)} ${name}`).join(", ")}`
+      : [node.action === "none" ? "" : node.action, state, node.took === undefined ? "" : duration(node.took)]
+          .filter(Boolean)
+          .join(" · ")
+    const name = isMany ? unit.name : node.address
+    const shape = { x: 0, y: 0, width: BOX.width, height: BOX.height, rx: 7, class: "box" }
+    const behind = isMany ? [svg("rect", { ...shape, x: 5, y: 5, class: "box many" })] : []
+    const made = svg(
+      "g",
+      {
+        class: `unit ${tone} ${isMany ? "" : state}`,
+        transform: `translate(${x} ${y})`,
+        role: "button",
+        "aria-label": `${name}, ${under}${isMany ? ", opens" : ""}`,
+        tabindex: -1,
+      },
+      svg("title", {}, `${name}\n${under}`),
+      ...behind,
+      svg("rect", shape),
+      svg("text", { x: 18, y: 28, class: "glyph" }, glyph),
+      svg("text", { x: 34, y: 20 }, cropped(name, 26)),
+      svg("text", { x: 34, y: 36, class: "under" }, croppedEnd(under, 32)),
+    )
+    made.addEventListener("click", () => this.choose(at))
+    return made
+  }
+
+  /** Of many units one is reached by Tab; arrows lead on from it. */
+  makeReachable(at) {
+    for (const [index, box] of this.boxes.entries()) box.setAttribute("tabindex", index === at ? 0 : -1)
+  }
+
+  focus(at) {
+    this.makeReachable(at)
+    this.boxes[at].focus({ preventScroll: true })
+    this.bringIntoView(at)
+  }
+
+  choose(at) {
+    const { members, key } = this.units[at]
+    if (members.length > 1) {
+      this.opened.add(key)
+      this.draw(members[0])
+      return
+    }
+    for (const box of this.boxes) box.classList.remove("chosen")
+    this.boxes[at].classList.add("chosen")
+    for (const [index, { from, to }] of this.edges.entries())
+      this.paths[index].classList.toggle("near", from === at || to === at)
+    this.makeReachable(at)
+    this.about.replaceChildren(this.aboutNode(members[0]))
+  }
+
+  aboutNode(at) {
+    const node = this.nodes[at]
+    const links = (positions) => {
+      const list = el("ul")
+      return inSteps(
+        list,
+        positions,
+        (other) => {
+          const button = el("button", "link address", this.nodes[other].address)
+          button.type = "button"
+          button.addEventListener("click", () => this.goTo(other))
+          return el("li", "", button)
+        },
+        20,
+      )
+    }
+    const { needs = [] } = node
+    const of = this.dependants[at]
+    return el(
+      "div",
+      "about",
+      el("p", "", named(node.address), " ", stateTag(node.state)),
+      facts([
+        ["action", node.action === "none" ? "" : node.action],
+        ["on", node.connection],
+        ["took", node.took === undefined ? "" : `${duration(node.took)}, from ${duration(node.begin)}`],
+        ["because", node.change?.because],
+        ["evidence", node.evidence],
+        ["declared", node.change?.place],
+        ["error", node.error === undefined ? "" : `${node.error.code}: ${node.error.fact}`],
+      ]),
+      ...(needs.length === 0 ? [] : [el("p", "dim", "It needs"), links(needs)]),
+      ...(of.length === 0 ? [] : [el("p", "dim", "It is needed by"), links(of)]),
+    )
+  }
+
+  goTo(node) {
+    for (const key of keysTo(this.nodes, node)) this.opened.add(key)
+    this.draw(node)
+    this.choose(this.units.findIndex(({ members }) => members.length === 1 && members[0] === node))
+  }
+
+  find(text) {
+    if (text === "") return
+    const from = (this.found ?? -1) + 1
+    const fits = (at) => this.nodes[at].address.toLowerCase().includes(text)
+    const order = this.nodes.map((_node, at) => (at + from) % this.nodes.length)
+    this.found = order.find(fits)
+    if (this.found === undefined) this.about.replaceChildren(el("p", "dim", "No node fits."))
+    else this.goTo(this.found)
+  }
+
+  listen() {
+    this.canvas.addEventListener("keydown", (event) => this.key(event))
+    this.canvas.addEventListener(
+      "wheel",
+      (event) => {
+        if (
+          !event.ctrlKey &&
+          !event.metaKey &&
+          document.activeElement !== this.canvas &&
+          !this.layer.contains(document.activeElement)
+        )
+          return
+        event.preventDefault()
+        const { left, top } = this.canvas.getBoundingClientRect()
+        this.zoom(event.deltaY < 0 ? 1.12 : 1 / 1.12, event.clientX - left, event.clientY - top)
+      },
+      { passive: false },
+    )
+    const fingers = new Map()
+    this.canvas.addEventListener("pointerdown", (event) => fingers.set(event.pointerId, event))
+    for (const end of ["pointerup", "pointercancel", "pointerleave"])
+      this.canvas.addEventListener(end, (event) => fingers.delete(event.pointerId))
+    this.canvas.addEventListener("pointermove", (event) => this.drag(event, fingers))
+  }
+
+  /** One finger moves; two zoom. */
+  drag(event, fingers) {
+    const before = fingers.get(event.pointerId)
+    if (before === undefined) return
+    fingers.set(event.pointerId, event)
+    if (fingers.size === 1) {
+      this.move(event.clientX - before.clientX, event.clientY - before.clientY)
+      return
+    }
+    const other = [...fingers.values()].find(({ pointerId }) => pointerId !== event.pointerId)
+    const apart = (one) => Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY)
+    const { left, top } = this.canvas.getBoundingClientRect()
+    const middle = [(event.clientX + other.clientX) / 2 - left, (event.clientY + other.clientY) / 2 - top]
+    this.zoom(apart(event) / Math.max(1, apart(before)), ...middle)
+  }
+
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return
+    const at = this.boxes.indexOf(document.activeElement)
+    const act = this.zoomKey(event.key) ?? (at === -1 ? this.moveKey(event.key) : this.walkKey(event.key, at))
+    if (act === undefined) return
+    event.preventDefault()
+    act()
+  }
+
+  zoomKey(key) {
+    if (key === "+" || key === "=") return () => this.zoom(ZOOM.step)
+    if (key === "-") return () => this.zoom(1 / ZOOM.step)
+    return key === "0" ? () => this.fit() : undefined
+  }
+
+  moveKey(key) {
+    const by = { ArrowLeft: [MOVE, 0], ArrowRight: [-MOVE, 0], ArrowUp: [0, MOVE], ArrowDown: [0, -MOVE] }[key]
+    return by === undefined ? undefined : () => this.move(...by)
+  }
+
+  /** From one unit to the next: the nearest in the direction of the arrow. */
+  walkKey(key, at) {
+    if (key === "Enter" || key === " ") return () => this.choose(at)
+    if (key === "Escape") return () => this.canvas.focus()
+    const along = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[key]
+    if (along === undefined) return undefined
+    const { spots } = this.placed
+    let best
+    for (const [other, spot] of spots.entries()) {
+      const [dx, dy] = [spot.x - spots[at].x, spot.y - spots[at].y]
+      const [ahead, aside] = along[0] === 0 ? [dy * along[1], Math.abs(dx)] : [dx * along[0], Math.abs(dy)]
+      if (ahead <= 0) continue
+      const far = ahead + aside * 2
+      if (best === undefined || far < best.far) best = { other, far }
+    }
+    return () => best !== undefined && this.focus(best.other)
+  }
+
+  move(x, y) {
+    this.view.x += x
+    this.view.y += y
+    this.apply()
+  }
+
+  zoom(by, x = this.canvas.clientWidth / 2, y = this.canvas.clientHeight / 2) {
+    const { view } = this
+    const scale = Math.min(ZOOM.most, Math.max(ZOOM.least, view.scale * by))
+    const real = scale / view.scale
+    this.view = { x: x - (x - view.x) * real, y: y - (y - view.y) * real, scale }
+    this.apply()
+  }
+
+  /** All of it, as large as fits. */
+  fit(least = ZOOM.least) {
+    const [width, height] = [this.canvas.clientWidth, this.canvas.clientHeight]
+    const scale = Math.max(least, Math.min(1.1, (width - 32) / this.placed.width, (height - 32) / this.placed.height))
+    this.view = { x: (width - this.placed.width * scale) / 2, y: (height - this.placed.height * scale) / 2, scale }
+    this.apply()
+  }
+
+  /** At first all of it; where nothing could be read then, the worst of it. */
+  begin() {
+    const wide = Math.min(1.1, (this.canvas.clientWidth - 32) / this.placed.width)
+    this.frame.style.height = `${Math.min(576, Math.max(240, this.placed.height * Math.max(READABLE, wide) + 48))}px`
+    this.fit(READABLE)
+    if (this.view.x >= 0 && this.view.y >= 0) return
+    const worst = (at) => STATES[stateOf(this.nodes, this.units[at].members).state][2]
+    const at = this.units.map((_unit, index) => index).reduce((a, b) => (worst(b) > worst(a) ? b : a))
+    if (worst(at) >= STATES.skipped[2]) this.bringIntoView(at, true)
+    else {
+      this.view.x = Math.max(this.view.x, 16)
+      this.view.y = Math.max(this.view.y, 16)
+      this.apply()
+    }
+  }
+
+  bringIntoView(at, isCentred = false) {
+    const { x, y } = this.placed.spots[at]
+    const { scale } = this.view
+    const [width, height] = [this.canvas.clientWidth, this.canvas.clientHeight]
+    const [left, top] = [this.view.x + x * scale, this.view.y + y * scale]
+    const [wide, high] = [BOX.width * scale, BOX.height * scale]
+    const isOut = left < 0 || top < 0 || left + wide > width || top + high > height
+    if (isCentred || isOut) this.move(width / 2 - left - wide / 2, height / 2 - top - high / 2)
+  }
+
+  apply() {
+    this.layer.setAttribute("transform", `translate(${this.view.x} ${this.view.y}) scale(${this.view.scale})`)
+  }
+}
+
+/** The end of a name tells more than its beginning. */
+function cropped(text, most) {
+  const letters = [...text]
+  return letters.length <= most ? text : `${letters.slice(0, 8).join("")}…${letters.slice(9 - most).join("")}`
+}
+
+function croppedEnd(text, most) {
+  const letters = [...text]
+  return letters.length <= most ? text : `${letters.slice(0, most - 1).join("")}…`
+}
