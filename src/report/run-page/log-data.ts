@@ -2,7 +2,7 @@ import { count } from "../amounts.ts"
 import { type Run, runsOf } from "./ansi.ts"
 import type { LogLine } from "./kept-log.ts"
 import { placed } from "./placed.ts"
-import type { RunRecord } from "./run-record.ts"
+import { finishOf, type NodeRecord, type RunRecord } from "./run-record.ts"
 
 /** Text that the logs of one report may hold, in characters: a page of more opens slowly and is read by nobody. */
 const TEXT_MAX = 8_000_000
@@ -16,8 +16,7 @@ export type LineData = readonly [stream: number, ...runs: Run[]]
 export function logData(record: RunRecord): readonly (readonly [node: number, lines: readonly LineData[]])[] {
   const positions = new Map(placed(record).addresses.map((address, at) => [address, at]))
   const nodes = [...record.nodes.values()].filter(({ log }) => log !== undefined)
-  const isBad = ({ finished }: (typeof nodes)[number]): boolean =>
-    finished?.outcome === "failed" || finished?.outcome === "maybe"
+  const isBad = (node: NodeRecord): boolean => ["failed", "maybe"].includes(finishOf(node)?.outcome ?? "")
   const logs: (readonly [number, readonly LineData[]])[] = []
   let room = TEXT_MAX
   for (const { address, log } of [...nodes.filter(isBad), ...nodes.filter((node) => !isBad(node))]) {

@@ -57,7 +57,7 @@ interface Part {
 /** The parts that this run has something for, in the order of the page. */
 export function partsOf({ nodes }: ReportData, hasPlan: boolean, logs: number): readonly Part[] {
   const changes = nodes.filter(({ change }) => change !== undefined).length
-  const worked = nodes.filter(({ took }) => took !== undefined).length
+  const worked = nodes.filter(({ spans }) => spans !== undefined).length
   const asked = nodes.filter(({ evidence }) => evidence !== undefined).length
   const releases = nodes.filter(({ looks }) => looks !== undefined).length
   const parts: readonly (readonly [boolean, string, string, string])[] = [

@@ -1,7 +1,7 @@
 import { type ChangeData, changeData, type ErrorData, errorData } from "./change-data.ts"
 import { criticalPath, type Worked } from "./critical-path.ts"
 import { placed } from "./placed.ts"
-import { isUnderWay, type NodeRecord, type RunRecord } from "./run-record.ts"
+import { finishOf, isUnderWay, type NodeRecord, type RunRecord } from "./run-record.ts"
 import { prose, shown } from "./shown.ts"
 
 /** How a node is drawn and named. */
@@ -25,9 +25,10 @@ export interface NodeData {
   readonly state: NodeState
   readonly action: string
   readonly connection?: string | undefined
-  /** Milliseconds since the run began. */
-  readonly begin?: number | undefined
-  readonly took?: number | undefined
+  /** What was done to it, where that is more than one thing. */
+  readonly did?: readonly string[] | undefined
+  /** Of each turn its begin, since the run began, and how long it took, in milliseconds. */
+  readonly spans?: readonly (readonly [begin: number, took: number])[] | undefined
   readonly critical?: true | undefined
   /** Positions of what it needs. */
   readonly needs?: readonly number[] | undefined
@@ -76,15 +77,17 @@ export interface ReportData {
 export function reportData(record: RunRecord, root: string | undefined): ReportData {
   const start = record.firstAt ?? 0
   const { addresses, needs } = placed(record)
-  const nodes = addresses.map((address): NodeRecord => record.nodes.get(address) ?? { address })
-  const worked = nodes.map((node) => workOf(node, record, start))
-  const critical = new Set(record.ordered === undefined ? [] : criticalPath(needs, worked))
+  const nodes = addresses.map((address): NodeRecord => record.nodes.get(address) ?? { address, turns: [] })
+  const works = nodes.map((node) => worksOf(node, record, start))
+  // What is deleted after all else goes against the edges: only first turns make the path.
+  const first = works.map(([turn]) => turn)
+  const critical = new Set(record.ordered === undefined ? [] : criticalPath(needs, first))
   return {
     durationMs: record.ended?.durationMs ?? record.lastAt - start,
     hasEdges: record.ordered !== undefined,
     nodes: nodes.map((node, at) => ({
       ...nodeData(node, record, root),
-      ...spanOf(worked[at]),
+      ...spansOf(works[at] ?? []),
       ...(critical.has(at) ? { critical: true } : {}),
       ...((needs[at]?.length ?? 0) === 0 ? {} : { needs: needs[at] }),
     })),
@@ -97,23 +100,25 @@ export function reportData(record: RunRecord, root: string | undefined): ReportD
   }
 }
 
-function workOf({ begunAt, finished, answered }: NodeRecord, { lastAt }: RunRecord, start: number): Worked | undefined {
-  const end = finished ?? answered
-  if (begunAt === undefined) {
-    if (end === undefined || end.durationMs <= 0) return undefined
-    return { beginMs: Math.max(0, end.at - start - end.durationMs), endMs: end.at - start }
-  }
-  return { beginMs: begunAt - start, endMs: Math.max(begunAt, end?.at ?? lastAt) - start }
+/** When each turn of a node was, as far as it took any time. */
+function worksOf({ turns, answered }: NodeRecord, { lastAt }: RunRecord, start: number): readonly Worked[] {
+  const asked = turns.length === 0 && answered !== undefined ? [{ begunAt: undefined, finished: answered }] : turns
+  return asked.flatMap(({ begunAt, finished }) => {
+    if (begunAt === undefined && (finished === undefined || finished.durationMs <= 0)) return []
+    const endMs = (finished?.at ?? lastAt) - start
+    const beginMs = begunAt === undefined ? endMs - (finished?.durationMs ?? 0) : begunAt - start
+    return [{ beginMs: Math.max(0, Math.min(beginMs, endMs)), endMs }]
+  })
 }
 
-function spanOf(worked: Worked | undefined): Pick<NodeData, "begin" | "took"> {
-  if (worked === undefined) return {}
-  const begin = Math.round(worked.beginMs)
-  return { begin, took: Math.max(0, Math.round(worked.endMs) - begin) }
+function spansOf(works: readonly Worked[]): Pick<NodeData, "spans"> {
+  if (works.length === 0) return {}
+  return { spans: works.map(({ beginMs, endMs }) => [Math.round(beginMs), Math.round(endMs - beginMs)] as const) }
 }
 
 function nodeData(node: NodeRecord, record: RunRecord, root: string | undefined): NodeData {
-  const { address, change, finished, answered, log, release } = node
+  const { address, change, turns, answered, log, release } = node
+  const finished = finishOf(node)
   const error = finished?.error ?? change?.error
   const connection = change?.connection
   return {
@@ -121,6 +126,7 @@ function nodeData(node: NodeRecord, record: RunRecord, root: string | undefined)
     kind: shown(change?.kind ?? kindIn(address)),
     state: stateOf(node, record),
     action: shown(finished?.action ?? change?.action ?? "none"),
+    ...(turns.length < 2 ? {} : { did: turns.map(({ finished }) => shown(finished?.action ?? "began")) }),
     ...(connection === undefined || connection === "" ? {} : { connection: shown(connection) }),
     ...(change === undefined ? {} : { change: changeData(change, root) }),
     ...(error === undefined || finished?.outcome === "done" ? {} : { error: errorData(error, node.address, root) }),
@@ -140,7 +146,8 @@ function kindIn(address: string): string {
 }
 
 function stateOf(node: NodeRecord, { ended, tally }: RunRecord): NodeState {
-  const { change, finished, answered } = node
+  const { change, answered } = node
+  const finished = finishOf(node)
   if (finished?.outcome === "skipped") return "skipped"
   if (answered !== undefined) return answered.verdict
   if (finished !== undefined) return finished.outcome

@@ -1,27 +1,13 @@
 import { createHash } from "node:crypto"
-import { readFileSync } from "node:fs"
 import { deflateRawSync } from "node:zlib"
 import { html } from "./html.ts"
 import { logData } from "./log-data.ts"
 import { environmentHtml, headHtml, navHtml, partsOf, sectionsHtml, signsFor } from "./page-parts.ts"
+import { pageScript, pageStyle } from "./page-script.ts"
 import { reportData } from "./report-data.ts"
 import type { RunRecord } from "./run-record.ts"
 import { troubleHtml } from "./trouble.ts"
 import { verdictOf } from "./verdict.ts"
-
-/** Parts of the page's script, in the order in which they stand in it. */
-const PARTS = [
-  "draw",
-  "plan",
-  "graph-units",
-  "graph-place",
-  "graph",
-  "time",
-  "checks",
-  "curves",
-  "logs",
-  "begin",
-] as const
 
 /**
  * A run as one HTML file that needs nothing else: no network, no other file. What comes from outside is text on it and never markup:
@@ -36,8 +22,8 @@ export function runPage(record: RunRecord, root?: string): string {
   const trouble = troubleHtml(record, root)
   const parts = partsOf(data, record.plan !== undefined, logs.length)
   const signs = signsFor(data.nodes.map(({ action, change }) => change?.action ?? action))
-  const style = part("style.css")
-  const script = `(() => {"use strict"\n${PARTS.map((name) => part(`browser/${name}.js`)).join("\n")}})()`
+  const style = pageStyle()
+  const script = pageScript()
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -65,10 +51,6 @@ ${environmentHtml(record)}
 </body>
 </html>
 `
-}
-
-function part(file: string): string {
-  return readFileSync(new URL(file, new URL("./", import.meta.url)), "utf8")
 }
 
 /** Data in letters and digits alone: smaller than as it is, and nothing in it can end the element that it stands in. */

@@ -6,13 +6,18 @@ import { ReleaseRecord } from "./release-record.ts"
 
 type Of<T extends FettleEvent["type"]> = Extract<FettleEvent, { type: T }>
 
+/** One turn of a node. What a release has done with is made in one and deleted in another. */
+export interface Turn {
+  /** When it began, in milliseconds since 1970. */
+  readonly begunAt: number | undefined
+  finished?: Of<"node.finished">
+}
+
 /** What became of one node in a run. */
 export interface NodeRecord {
   readonly address: string
   change?: PlannedChange
-  /** When it began, in milliseconds since 1970. */
-  begunAt?: number
-  finished?: Of<"node.finished">
+  readonly turns: Turn[]
   answered?: Of<"check.finished">
   log?: KeptLog
   release?: ReleaseRecord
@@ -61,7 +66,7 @@ export class RunRecord {
 
   #ofNode(event: Of<"node.started" | "node.log" | "node.measured" | "node.finished" | "check.finished">): void {
     const node = this.#node(event.address)
-    if (event.type === "node.started") node.begunAt ??= event.at
+    if (event.type === "node.started") begin(node, event.at)
     else if (event.type === "node.log") {
       node.log ??= new KeptLog()
       node.log.add(event.stream, event.text)
@@ -69,19 +74,37 @@ export class RunRecord {
       node.release ??= new ReleaseRecord()
       node.release.take(event.at, event.measured)
     } else if (event.type === "check.finished") node.answered = event
-    else node.finished = event
+    else finish(node, event)
   }
 
   #node(address: string): NodeRecord {
     const known = this.nodes.get(address)
     if (known !== undefined) return known
-    const made: NodeRecord = { address }
+    const made: NodeRecord = { address, turns: [] }
     this.nodes.set(address, made)
     return made
   }
 }
 
+/** A replace that deletes first begins twice; that is one turn. */
+function begin({ turns }: NodeRecord, at: number): void {
+  const last = turns.at(-1)
+  if (last === undefined || last.finished !== undefined) turns.push({ begunAt: at })
+}
+
+function finish({ turns }: NodeRecord, event: Of<"node.finished">): void {
+  const last = turns.at(-1)
+  if (last === undefined || last.finished !== undefined) turns.push({ begunAt: undefined, finished: event })
+  else last.finished = event
+}
+
+/** How the last turn of a node ended. */
+export function finishOf({ turns }: NodeRecord): Of<"node.finished"> | undefined {
+  return turns.at(-1)?.finished
+}
+
 /** Whether a node began and did not end. */
-export function isUnderWay({ begunAt, finished }: NodeRecord): boolean {
-  return begunAt !== undefined && finished === undefined
+export function isUnderWay({ turns }: NodeRecord): boolean {
+  const last = turns.at(-1)
+  return last !== undefined && last.finished === undefined
 }

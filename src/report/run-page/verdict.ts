@@ -95,7 +95,7 @@ function saidNo(record: RunRecord): RunVerdict {
     return {
       tone: "bad",
       word: "Rolled back",
-      sentence: `${address} went back to the version before it: ${quoted(error?.fact ?? "")}.`,
+      sentence: `${address}: ${quoted(error?.fact ?? "rolled back")}.`,
     }
   }
   const { no } = tally.verdicts
@@ -132,7 +132,7 @@ function changed({ ended, nodes }: RunRecord): readonly string[] {
 
 function countsIn(nodes: RunRecord["nodes"]): Readonly<Record<string, number>> {
   const counts: Record<string, number> = {}
-  for (const { finished } of nodes.values())
+  for (const { finished } of [...nodes.values()].flatMap(({ turns }) => turns))
     if (finished?.outcome === "done") counts[finished.action] = (counts[finished.action] ?? 0) + 1
   return counts
 }

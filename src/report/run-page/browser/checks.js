@@ -1,13 +1,15 @@
 // Checks, with what they saw.
 
-function drawChecks({ nodes }) {
+import { el, facts, fill, inSteps, named, row, STATES, stateTag, tookWords } from "./draw.js"
+
+export function drawChecks({ nodes }) {
   const asked = nodes.filter(({ evidence }) => evidence !== undefined)
   asked.sort((a, b) => STATES[b.state][2] - STATES[a.state][2])
   fill("checks", inSteps(el("ul", "rows"), asked, checkRow))
 }
 
 function checkRow(node) {
-  const { address, state, evidence, took, measured, error, change } = node
+  const { address, state, evidence, measured, error, change } = node
   const [sign, tone] = STATES[state]
   const first = evidence.split("\n")[0]
   const head = [
@@ -15,7 +17,7 @@ function checkRow(node) {
     named(address),
     stateTag(state),
     el("span", "why", first),
-    el("span", "end", took === undefined ? "" : duration(took)),
+    el("span", "end", tookWords(node)),
   ]
   return row(head, () => {
     const inside = el("div", "inside")

@@ -1,20 +1,27 @@
 // Releases: what was counted of both versions, look by look, and what it came to.
 
-function drawCurves({ nodes }) {
+import { count, duration, el, fill, named, several, stateTag, svg, tookWords } from "./draw.js"
+
+export function drawCurves({ nodes }) {
   const releases = nodes.filter(({ looks }) => looks !== undefined)
   if (releases.length > 0) fill("releases", ...releases.map(releasePart))
 }
 
-function releasePart({ address, looks, state, error, took }) {
+function releasePart(node) {
+  const { address, looks, state, error } = node
   const ended = looks.decision.at(-1)
   const part = el("div", "", el("h3", "", named(address), " ", stateTag(state)))
   if (error !== undefined) part.append(el("p", "wrap", error.fact))
   part.append(
-    el("p", "wrap dim", `Last look: ${ended}${looks.sentence === "" ? "" : `. ${looks.sentence}`}`),
+    el(
+      "p",
+      "wrap dim",
+      `Last look: ${ended}${looks.sentence === "" || error?.fact.includes(looks.sentence) ? "" : `. ${looks.sentence}`}`,
+    ),
     el(
       "p",
       "dim",
-      `${several(looks.at.length, "look")}, ${several(new Set(looks.step).size, "step")}${took === undefined ? "" : `, ${duration(took)}`}. Dotted lines across: a step with more of the traffic.`,
+      `${several(looks.at.length, "look")}, ${several(new Set(looks.step).size, "step")}${node.spans === undefined ? "" : `, ${tookWords(node)}`}. Each dotted line upright begins another step.`,
     ),
   )
   for (const metric of looks.metrics) part.append(metricPart(looks, metric))

@@ -3,7 +3,7 @@
 const SVG = "http://www.w3.org/2000/svg"
 
 /** An element with a class and what stands in it: texts or other elements. */
-function el(tag, name, ...children) {
+export function el(tag, name, ...children) {
   const made = document.createElement(tag)
   if (name) made.className = name
   made.append(...children)
@@ -11,7 +11,7 @@ function el(tag, name, ...children) {
 }
 
 /** An element of a drawing. */
-function svg(tag, attributes, ...children) {
+export function svg(tag, attributes, ...children) {
   const made = document.createElementNS(SVG, tag)
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, String(value))
   made.append(...children)
@@ -19,20 +19,20 @@ function svg(tag, attributes, ...children) {
 }
 
 /** A text in which a change of direction cannot reach what stands beside it. */
-function named(text, name = "address") {
+export function named(text, name = "address") {
   return el("bdi", name, text)
 }
 
-function count(amount) {
+export function count(amount) {
   return String(Math.round(amount)).replace(/\B(?=(\d{3})+$)/g, ",")
 }
 
-function several(amount, one, many = `${one}s`) {
+export function several(amount, one, many = `${one}s`) {
   return `${count(amount)} ${amount === 1 ? one : many}`
 }
 
 /** As the terminal says it: 41ms, 4.2s, 1m 05s, 2h 10m. */
-function duration(ms) {
+export function duration(ms) {
   if (ms < 1000) return `${Math.max(0, Math.round(ms))}ms`
   if (ms < 9950) return `${(ms / 1000).toFixed(1)}s`
   const whole = Math.round(ms / 1000)
@@ -43,7 +43,7 @@ function duration(ms) {
 }
 
 /** How a state is shown: its sign, its tone, and how bad it is; the worst of a group stands for it. */
-const STATES = {
+export const STATES = {
   failed: ["×", "bad", 9],
   no: ["✗", "bad", 9],
   "cut off": ["…", "bad", 8],
@@ -57,22 +57,34 @@ const STATES = {
   unchanged: ["=", "soft", 1],
 }
 
-function stateTag(state) {
+/** How long the turns of a node took; undefined where it had none. */
+export function tookOf({ spans }) {
+  return spans?.reduce((sum, [, took]) => sum + took, 0)
+}
+
+/** The same in words; nothing where there is nothing to say. */
+export function tookWords(node) {
+  return node.spans === undefined ? "" : duration(tookOf(node))
+}
+
+export function stateTag(state) {
   return el("span", `tag ${STATES[state][1]}`, state)
 }
 
 /** Draws the first entries of a list, and a button for the next ones. */
-function inSteps(list, items, drawOne, step = 100) {
+export function inSteps(list, items, drawOne, most = 100) {
   const button = el("button", "more")
   button.type = "button"
   let at = 0
+  let step = most
   const next = () => {
     const first = at
     list.append(...items.slice(at, at + step).map(drawOne))
     at = Math.min(items.length, at + step)
     const left = items.length - at
+    step = Math.max(100, step) // who asks for more wants more
     button.hidden = left === 0
-    button.textContent = `Show ${count(Math.min(step, left))} more of ${count(left)}`
+    button.textContent = left <= step ? `Show ${count(left)} more` : `Show ${count(step)} more of ${count(left)}`
     if (first > 0 && left === 0) focusOn(list.children[first])
   }
   button.addEventListener("click", next)
@@ -88,7 +100,7 @@ function focusOn(element) {
 }
 
 /** A row that opens; what is in it is drawn when it is opened first. */
-function row(summary, inside) {
+export function row(summary, inside) {
   const details = el("details", "", el("summary", "", ...summary))
   details.addEventListener("toggle", () => {
     if (details.open && details.children.length === 1) details.append(inside())
@@ -97,14 +109,14 @@ function row(summary, inside) {
 }
 
 /** Names with values, those without a value left out. */
-function facts(rows) {
+export function facts(rows) {
   const list = el("dl", "")
   for (const [name, value] of rows)
     if (value !== undefined && value !== "") list.append(el("dt", "", name), el("dd", "", value))
   return list
 }
 
-function errorFacts(error) {
+export function errorFacts(error) {
   return error === undefined
     ? []
     : facts([
@@ -117,12 +129,12 @@ function errorFacts(error) {
 }
 
 /** A field with a label before it. */
-function field(label, input) {
+export function field(label, input) {
   return el("label", "", label, input)
 }
 
 /** Waits until somebody has stopped typing. */
-function onTyped(input, act) {
+export function onTyped(input, act) {
   let timer
   input.addEventListener("input", () => {
     clearTimeout(timer)
@@ -131,6 +143,6 @@ function onTyped(input, act) {
 }
 
 /** Fills the part of the page of this name, where it is there. */
-function fill(id, ...content) {
+export function fill(id, ...content) {
   document.getElementById(`${id}-body`)?.replaceChildren(...content)
 }

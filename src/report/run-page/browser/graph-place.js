@@ -1,13 +1,13 @@
 // Where units of the graph stand: what is needed to the left of what needs it.
 
-const BOX = { width: 216, height: 46, gapX: 72, gapY: 16 }
+export const BOX = { width: 240, height: 46, gapX: 72, gapY: 16 }
 /** Units one under the other, before a layer goes on beside itself. */
 const ROWS_MAX = 18
 /** So often units are put nearer to what they are joined with. */
 const SWEEPS = 4
 
 /** Edges between units, each once, as pairs of positions. */
-function edgesOf(nodes, units) {
+export function edgesOf(nodes, units) {
   const unitAt = new Map()
   for (const [at, { members }] of units.entries()) for (const member of members) unitAt.set(member, at)
   const edges = new Map()
@@ -23,8 +23,8 @@ function edgesOf(nodes, units) {
 }
 
 /** Gives each unit an x and a y. Groups may need each other; then the one whose first node comes first stands left. */
-function place(units, edges) {
-  const first = units.map(({ members }) => Math.min(...members.slice(0, 1)))
+export function place(units, edges) {
+  const first = units.map(({ members }) => members[0])
   const order = units.map((_unit, at) => at).sort((a, b) => first[a] - first[b])
   const into = units.map(() => [])
   const near = units.map(() => [])
@@ -36,7 +36,10 @@ function place(units, edges) {
   const layerOf = units.map(() => 0)
   for (const at of order) for (const from of into[at]) layerOf[at] = Math.max(layerOf[at], layerOf[from] + 1)
   const layers = []
-  for (const at of order) (layers[layerOf[at]] ??= []).push(at)
+  for (const at of order) {
+    layers[layerOf[at]] ??= []
+    layers[layerOf[at]].push(at)
+  }
   straighten(layers, near)
   return columns(layers, units.length)
 }

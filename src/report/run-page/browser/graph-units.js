@@ -1,7 +1,9 @@
 // What the graph draws: a few nodes each for itself, thousands as groups that open on demand.
 
+import { count, STATES } from "./draw.js"
+
 /** Units that are drawn at first, and of one group when it is opened. */
-const UNITS_MAX = 120
+export const UNITS_MAX = 120
 /** Members of a part of a group that is too large. */
 const PART = 60
 
@@ -21,7 +23,7 @@ function pathOf(address) {
 }
 
 /** Units of all nodes, with groups open whose keys are in `opened`. Each has its key, its name, and positions of members. */
-function unitsOf(nodes, opened) {
+export function unitsOf(nodes, opened) {
   const all = nodes.map((_node, at) => at)
   const level = all.length <= UNITS_MAX ? 0 : firstLevel(nodes, all)
   return partsOf(nodes, all, level, "").flatMap((unit) => openedOf(nodes, unit, opened))
@@ -66,7 +68,7 @@ function splitOf(nodes, { key, name, members, level }) {
 }
 
 /** Keys of the groups that must be open for a node to be seen. */
-function keysTo(nodes, at) {
+export function keysTo(nodes, at) {
   const opened = new Set()
   for (;;) {
     const unit = unitsOf(nodes, opened).find(({ members }) => members.includes(at))
@@ -76,7 +78,7 @@ function keysTo(nodes, at) {
 }
 
 /** The worst state among members, and how many have which. */
-function stateOf(nodes, members) {
+export function stateOf(nodes, members) {
   const amounts = new Map()
   for (const at of members) amounts.set(nodes[at].state, (amounts.get(nodes[at].state) ?? 0) + 1)
   const sorted = [...amounts].sort((a, b) => STATES[b[0]][2] - STATES[a[0]][2])

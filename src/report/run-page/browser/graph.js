@@ -1,6 +1,24 @@
 // The graph, with the state of each node, to be moved and zoomed by hand and by keys.
 
-function drawGraph({ nodes, signs, hasEdges }) {
+import {
+  count,
+  duration,
+  el,
+  facts,
+  field,
+  fill,
+  inSteps,
+  named,
+  STATES,
+  several,
+  stateTag,
+  svg,
+  tookWords,
+} from "./draw.js"
+import { BOX, edgesOf, place } from "./graph-place.js"
+import { keysTo, stateOf, UNITS_MAX, unitsOf } from "./graph-units.js"
+
+export function drawGraph({ nodes, signs, hasEdges }) {
   if (nodes.length === 0) return
   new GraphView(nodes, signs, hasEdges).show()
 }
@@ -121,7 +139,7 @@ class GraphView {
     const node = this.nodes[unit.members[0]]
     const under = isMany
       ? `${several(unit.members.length, "node")}: ${amounts.map(([name, amount]) => `${count(amount)} ${name}`).join(", ")}`
-      : [node.action === "none" ? "" : node.action, state, node.took === undefined ? "" : duration(node.took)]
+      : [node.did?.join(", ") ?? (node.action === "none" ? "" : node.action), state, tookWords(node)]
           .filter(Boolean)
           .join(" · ")
     const name = isMany ? unit.name : node.address
@@ -139,9 +157,9 @@ class GraphView {
       svg("title", {}, `${name}\n${under}`),
       ...behind,
       svg("rect", shape),
-      svg("text", { x: 18, y: 28, class: "glyph" }, glyph),
-      svg("text", { x: 34, y: 20 }, cropped(name, 26)),
-      svg("text", { x: 34, y: 36, class: "under" }, croppedEnd(under, 32)),
+      svg("text", { x: 18, y: 28, class: "glyph" }, `${glyph} `),
+      windowOn(`${name} `, 6, "", NAME_LETTERS),
+      windowOn(under, 25, "under", UNDER_LETTERS),
     )
     made.addEventListener("click", () => this.choose(at))
     return made
@@ -198,7 +216,7 @@ class GraphView {
       facts([
         ["action", node.action === "none" ? "" : node.action],
         ["on", node.connection],
-        ["took", node.took === undefined ? "" : `${duration(node.took)}, from ${duration(node.begin)}`],
+        ["took", node.spans === undefined ? "" : `${tookWords(node)}, from ${duration(node.spans[0][0])}`],
         ["because", node.change?.because],
         ["evidence", node.evidence],
         ["declared", node.change?.place],
@@ -357,13 +375,18 @@ class GraphView {
   }
 }
 
-/** The end of a name tells more than its beginning. */
-function cropped(text, most) {
-  const letters = [...text]
-  return letters.length <= most ? text : `${letters.slice(0, 8).join("")}…${letters.slice(9 - most).join("")}`
-}
+/** Letters for which a box has room. */
+const NAME_LETTERS = 28
+const UNDER_LETTERS = 40
 
-function croppedEnd(text, most) {
-  const letters = [...text]
-  return letters.length <= most ? text : `${letters.slice(0, most - 1).join("")}…`
+/** A text in its place in a box. Of a long name the end is seen, which tells more; what is read aloud is the whole. */
+function windowOn(text, y, name, most) {
+  const width = BOX.width - 40
+  const isLong = name === "" && text.length > most
+  const shown = svg(
+    "text",
+    { x: isLong ? width : 0, y: 13, class: name, "text-anchor": isLong ? "end" : "start" },
+    text,
+  )
+  return svg("svg", { x: 34, y, width, height: 18 }, shown)
 }

@@ -1,5 +1,8 @@
 // Logs, which are unpacked when somebody wants to read one.
 
+import { count, el, field, fill, inSteps, named, onTyped, row, STATES, several, stateTag } from "./draw.js"
+import { unpack } from "./unpack.js"
+
 const STREAM_CLASSES = ["out", "err", "own", "gap"]
 const STREAM_WORDS = ["", "error output", "told by Fettle", ""]
 /** Lines drawn at once. */
@@ -7,12 +10,15 @@ const LOG_STEP = 500
 /** Logs that are opened by themselves when something was found in them. */
 const OPENED = 5
 
-function drawLogs({ nodes }) {
+export function drawLogs({ nodes }) {
   const withLogs = nodes.map((node, at) => ({ node, at })).filter(({ node }) => node.lines !== undefined)
   if (withLogs.length === 0) return
   withLogs.sort((a, b) => STATES[b.node.state][2] - STATES[a.node.state][2])
   let unpacking
-  const logs = () => (unpacking ??= unpack("logdata").then((all) => new Map(all)))
+  const logs = () => {
+    unpacking ??= unpack("logdata").then((all) => new Map(all))
+    return unpacking
+  }
   const search = el("input")
   search.type = "search"
   search.placeholder = "text in the logs"

@@ -1,11 +1,31 @@
 // The plan: each change with its diff.
 
-function drawPlan({ nodes, signs }) {
+import {
+  count,
+  el,
+  errorFacts,
+  facts,
+  field,
+  fill,
+  inSteps,
+  named,
+  onTyped,
+  row,
+  STATES,
+  several,
+  stateTag,
+  tookWords,
+} from "./draw.js"
+
+export function drawPlan({ nodes, signs }) {
   const changes = nodes.filter(({ change }) => change !== undefined)
   if (changes.length === 0) return fill("plan", el("p", "dim", "Everything is as the program says."))
   const search = el("input")
   search.type = "search"
   search.placeholder = "part of an address"
+  const states = [...new Set(changes.map(({ state }) => state))].filter(
+    (state) => STATES[state][2] >= STATES.skipped[2],
+  )
   const actions = [...new Set(changes.map(({ change }) => change.action))]
   const select = el("select")
   select.append(new Option(`all (${count(changes.length)})`, ""))
@@ -13,14 +33,18 @@ function drawPlan({ nodes, signs }) {
     const amount = changes.filter(({ change }) => change.action === action).length
     select.append(new Option(`${signs[action][2]} (${count(amount)})`, action))
   }
+  for (const state of states) {
+    const amount = changes.filter((node) => node.state === state).length
+    select.append(new Option(`${state} (${count(amount)})`, `=${state}`))
+  }
   const place = el("div")
   const said = el("p", "hidden")
   said.setAttribute("role", "status")
   const draw = () => {
     const text = search.value.trim().toLowerCase()
     const fitting = changes.filter(
-      ({ address, change }) =>
-        (select.value === "" || change.action === select.value) && address.toLowerCase().includes(text),
+      ({ address, change, state }) =>
+        ["", change.action, `=${state}`].includes(select.value) && address.toLowerCase().includes(text),
     )
     said.textContent = several(fitting.length, "entry", "entries")
     place.replaceChildren(
@@ -36,7 +60,7 @@ function drawPlan({ nodes, signs }) {
 }
 
 function changeRow(node, signs) {
-  const { change, address, state, took } = node
+  const { change, address, state } = node
   const [sign, tone] = signs[change.action]
   const shown = change.action === "replace" && change.order === "create-first" ? "+/-" : sign
   const why = [
@@ -49,8 +73,9 @@ function changeRow(node, signs) {
       named(address),
       el("span", "hidden", signs[change.action][2]),
       ...(state === "planned" ? [] : [stateTag(state)]),
+      ...(node.did === undefined ? [] : [el("span", "why", `${node.did.join(", then ")};`)]),
       el("span", "why", why.filter(Boolean).join(": ")),
-      el("span", "end", took === undefined ? "" : duration(took)),
+      el("span", "end", tookWords(node)),
     ],
     () => changeInside(node),
   )

@@ -1,10 +1,12 @@
 // The time line: what the end waited for, how each connection was used, and each node.
 
-function drawTime({ nodes, reads, durationMs, hasEdges }) {
-  const worked = nodes.filter(({ took }) => took !== undefined)
+import { duration, el, fill, inSteps, named, STATES, several, tookOf } from "./draw.js"
+
+export function drawTime({ nodes, reads, durationMs, hasEdges }) {
+  const worked = nodes.filter(({ spans }) => spans !== undefined)
   if (worked.length === 0) return
-  const whole = Math.max(durationMs, ...worked.map(({ begin, took }) => begin + took), 1)
-  const critical = worked.filter((node) => node.critical).sort((a, b) => a.begin - b.begin)
+  const whole = Math.max(durationMs, ...worked.flatMap(({ spans }) => spans.map(([begin, took]) => begin + took)), 1)
+  const critical = worked.filter((node) => node.critical).sort((a, b) => beginOf(a) - beginOf(b))
   fill(
     "time",
     ...(hasEdges ? criticalPart(critical, whole) : []),
@@ -14,7 +16,7 @@ function drawTime({ nodes, reads, durationMs, hasEdges }) {
 }
 
 function criticalPart(critical, whole) {
-  const busy = critical.reduce((sum, { took }) => sum + took, 0)
+  const busy = critical.reduce((sum, node) => sum + node.spans[0][1], 0)
   const about = `${several(critical.length, "node")}, ${duration(busy)} of ${duration(whole)} at work`
   return [
     heading("Critical path", about),
@@ -29,10 +31,10 @@ function connectionPart(worked, reads, whole) {
     if (!byName.has(name)) byName.set(name, { name, spans: [], reads: [], nodes: 0 })
     return byName.get(name)
   }
-  for (const { connection = "", begin, took } of worked) {
+  for (const { connection = "", spans } of worked) {
     const each = of(connection)
     each.nodes += 1
-    each.spans.push([begin, begin + took])
+    for (const [begin, took] of spans) each.spans.push([begin, begin + took])
   }
   for (const { connection, begin, took } of reads) of(connection).reads.push([begin, begin + took])
   const used = [...byName.values()].map((each) => {
@@ -42,7 +44,7 @@ function connectionPart(worked, reads, whole) {
   used.sort((a, b) => b.busy - a.busy)
   return [
     heading("Connections", several(used.length, "connection")),
-    el("p", "dim", "Dark: changes and checks. Pale: reading what is there."),
+    el("p", "dim", "In colour: changes and checks. Grey: reading what is there."),
     lanesOf(used, whole, connectionLane),
   ]
 }
@@ -50,7 +52,7 @@ function connectionPart(worked, reads, whole) {
 function nodePart(worked, whole) {
   const place = el("div")
   const draw = (byTime) => {
-    const order = byTime ? (a, b) => a.begin - b.begin : (a, b) => b.took - a.took
+    const order = byTime ? (a, b) => beginOf(a) - beginOf(b) : (a, b) => tookOf(b) - tookOf(a)
     place.replaceChildren(lanesOf([...worked].sort(order), whole, nodeLane))
   }
   const buttons = [
@@ -84,23 +86,36 @@ function lanesOf(items, whole, draw) {
     "div",
     "",
     axis,
-    inSteps(el("ul", "lanes"), items, (item) => draw(item, whole), 50),
+    inSteps(el("ul", "lanes"), items, (item) => draw(item, whole), 20),
   )
 }
 
-function nodeLane({ address, begin, took, state, critical }, whole) {
+function beginOf({ spans }) {
+  return spans[0][0]
+}
+
+function nodeLane(node, whole) {
+  const { address, spans, state, critical, did = [] } = node
   const label = named(address)
   label.title = address
   return el(
     "li",
     critical ? "critical" : "",
     label,
-    lane([[begin, begin + took]], whole, STATES[state][1]),
+    lane(
+      spans.map(([begin, took]) => [begin, begin + took]),
+      whole,
+      STATES[state][1],
+    ),
     el(
       "span",
       "n",
-      duration(took),
-      el("span", "hidden", ` from ${duration(begin)}, ${state}${critical ? ", on the critical path" : ""}`),
+      duration(tookOf(node)),
+      el(
+        "span",
+        "hidden",
+        ` from ${duration(beginOf(node))}, ${[...did, state].join(", ")}${critical ? ", on the critical path" : ""}`,
+      ),
     ),
   )
 }
