@@ -20,9 +20,11 @@ const STARTED = [
   "verify/probes/sql-work",
 ]
 
-/** What children of the tests and the docs' generator drive, as it is published. */
+/** What children of the tests, benchmarks and the docs' generator drive, as it is published. */
 const DRIVEN = [
   "errors",
+  "report/run-page/run-page",
+  "report/run-page/run-record",
   "run/local",
   "run/run",
   "run/state-edit",

@@ -13,8 +13,7 @@ export interface LogLine {
 export class KeptLog {
   readonly #head: LogLine[] = []
   #tail: LogLine[] = []
-  /** Lines that stood between the two. */
-  left = 0
+  #left = 0
 
   add(stream: LogLine["stream"], text: string): void {
     for (const line of linesOf(text)) this.#addLine({ stream, text: line })
@@ -29,6 +28,12 @@ export class KeptLog {
     return this.#tail
   }
 
+  /** How many lines stood between the two. */
+  get left(): number {
+    this.#shorten()
+    return this.#left
+  }
+
   #addLine(line: LogLine): void {
     if (this.#head.length < HEAD_MAX) {
       this.#head.push(line)
@@ -41,7 +46,7 @@ export class KeptLog {
   #shorten(): void {
     const over = this.#tail.length - TAIL_MAX
     if (over <= 0) return
-    this.left += over
+    this.#left += over
     this.#tail = this.#tail.slice(over)
   }
 }

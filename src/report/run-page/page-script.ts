@@ -15,7 +15,10 @@ const PARTS = [
   "begin",
 ] as const
 
-/** The script of the page, as one text: its modules share a scope, for a page that loads nothing can import nothing. */
+/**
+ * The script of the page, as one text: its modules share a scope, for a page that loads nothing can import nothing. They hold
+ * no text over several lines, so what stands before a line can go.
+ */
 export function pageScript(): string {
   const parts = PARTS.map((name) =>
     read(`browser/${name}.js`)
@@ -29,6 +32,8 @@ const IMPORTS = /^import \{[^}]*\} from "\.\/[\w-]+\.js"\n/gm
 
 export function pageStyle(): string {
   return read("style.css")
+    .replace(/\/\*.*?\*\/\n/gs, "")
+    .replace(/^ +/gm, "")
 }
 
 function read(file: string): string {
