@@ -1,8 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
+import axe from "axe-core"
 import { type Browser, chromium, type Page } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import type { FettleEvent } from "../../src/events/events.ts"
@@ -16,7 +16,6 @@ import { manyNodes } from "./many-nodes.ts"
 import { RELEASED } from "./released.ts"
 
 const hasChromium = need("chromium", { install: "apt-get install chromium" })
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8")
 
 /** What of a page has the focus, in scripts for it: types of a browser would hold for all of our tests. */
 const FOCUSED = `document.activeElement.getAttribute("aria-label")`
@@ -103,7 +102,7 @@ describe.skipIf(!hasChromium)("in a browser", () => {
 
   /** Rules that a page breaks, with the first place of each. */
   async function broken(page: Page): Promise<readonly string[]> {
-    await page.evaluate(AXE)
+    await page.evaluate(axe.source)
     return page.evaluate(`axe.run({ runOnly: ${JSON.stringify(RULES)} }).then(({ violations }) =>
       violations.map(({ id, nodes }) => [id, nodes[0].html.slice(0, 200), nodes[0].failureSummary].join(": ")))`)
   }

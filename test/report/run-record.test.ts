@@ -1,6 +1,6 @@
 import { expect, test } from "vitest"
-import { logData } from "../../src/report/run-page/log-data.ts"
-import { reportData } from "../../src/report/run-page/report-data.ts"
+import { logData } from "../../src/report/run-page/drawn-logs.ts"
+import { reportData } from "../../src/report/run-page/drawn-run.ts"
 import { runPage } from "../../src/report/run-page/run-page.ts"
 import { RunRecord } from "../../src/report/run-page/run-record.ts"
 import { verdictOf } from "../../src/report/run-page/verdict.ts"

@@ -1,7 +1,7 @@
 import { count, duration } from "../amounts.ts"
 import { COUNTED, signOf } from "../signs.ts"
+import type { ReportData } from "./drawn-run.ts"
 import { html } from "./html.ts"
-import type { ReportData } from "./report-data.ts"
 import type { RunRecord } from "./run-record.ts"
 import type { RunVerdict, Tone } from "./verdict.ts"
 

@@ -1,6 +1,6 @@
 import type { ErrorFacts, FettleEvent } from "../../events/events.ts"
 import { count } from "../amounts.ts"
-import { type ErrorData, errorData } from "./change-data.ts"
+import { type ErrorData, errorData } from "./drawn-change.ts"
 import { html } from "./html.ts"
 import { section } from "./page-parts.ts"
 import type { RunRecord } from "./run-record.ts"

@@ -14,7 +14,7 @@ async function begin() {
     draw(report)
     await new Promise((done) => setTimeout(done))
   }
-  document.documentElement.dataset.drawn = Math.round(performance.now())
+  document.documentElement.dataset.drawn = String(Math.round(performance.now()))
 }
 
 begin()

@@ -1,5 +1,5 @@
-import { type ChangeData, changeData, type ErrorData, errorData } from "./change-data.ts"
 import { criticalPath, type Worked } from "./critical-path.ts"
+import { type ChangeData, changeData, type ErrorData, errorData } from "./drawn-change.ts"
 import { placed } from "./placed.ts"
 import { finishOf, isUnderWay, type NodeRecord, type RunRecord } from "./run-record.ts"
 import { prose, shown } from "./shown.ts"
