@@ -35,6 +35,7 @@ test("the program of docs/reports.md has the reports that it tells of", { timeou
   expect(nodes.map(({ address, state, needs }) => [address, state, needs])).toEqual([
     ["host.directory[shelf]", "done", undefined],
     ["host.file[card]", "done", [0]],
+    ["fettle.check[written]", "yes", [1]],
     ["fettle.task[print]", "failed", [1]],
   ])
   expect(page).toMatch(/<dt>node<\/dt><dd class="mono">\d+\./)
@@ -51,8 +52,8 @@ test("the program of docs/reports.md has the reports that it tells of", { timeou
   const done = fettle("apply", "--yes", "--report", "done.html")
   expect(done.status, done.text).toBe(0)
   const second = readFileSync(join(folder, "done.html"), "utf8")
-  expect(headlineOf(second)).toMatch(/^Done: 1 updated and 1 ran\. It took /)
-  expect(dataOf(second, "logdata")).toEqual([[2, [[0, "1:books"]]]])
+  expect(headlineOf(second)).toMatch(/^Done: 1 updated, 1 ran and 1 check said yes\. It took /)
+  expect(dataOf(second, "logdata")).toEqual([[3, [[0, "1:books"]]]])
 
   expect(fettle("report", "nothing")).toMatchObject({ status: 1, text: expect.stringContaining("RUN_NOT_FOUND") })
   const nowhere = fettle("report", "last", "--out", "no/such/folder/run.html")

@@ -218,7 +218,8 @@ describe.skipIf(!hasChromium)("in a browser", () => {
 
     await page.locator("#logs input").focus()
     await page.keyboard.type("ORDRES")
-    expect(await page.locator("#logs mark").innerText()).toBe("ordres")
+    await page.locator("#logs mark", { hasText: /^ordres$/ }).waitFor()
+    expect(await page.locator("#logs [role=status]").innerText()).toBe("1 line in 1 log")
     await page.close()
   })
 

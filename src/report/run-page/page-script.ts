@@ -10,6 +10,7 @@ const PARTS = [
   "time",
   "graph-units",
   "graph-place",
+  "graph-port",
   "graph",
   "logs",
   "begin",

@@ -5,7 +5,7 @@ import { el, facts, fill, inSteps, named, row, STATES, stateTag, tookWords } fro
 export function drawChecks({ nodes }) {
   const asked = nodes.filter(({ evidence }) => evidence !== undefined)
   asked.sort((a, b) => STATES[b.state][2] - STATES[a.state][2])
-  fill("checks", inSteps(el("ul", "rows"), asked, checkRow))
+  fill("checks", inSteps(el("ul", "rows"), asked, checkRow, 20))
 }
 
 function checkRow(node) {

@@ -62,10 +62,13 @@ function metricPart(looks, metric) {
 }
 
 const CURVE = { width: 460, height: 200, left: 52, right: 92, top: 12, bottom: 26 }
+/** On a small screen a drawing is as wide as that, so that its letters stay as large. */
+const widthHere = () => Math.min(CURVE.width, document.getElementById("releases-body").clientWidth || CURVE.width)
 
 /** A drawing of a few curves over time, named at their ends. The table below says the same in numbers. */
 function figure(looks, title, unit, curves, limits = []) {
-  const { width, height, left, right, top, bottom } = CURVE
+  const { height, left, right, top, bottom } = CURVE
+  const width = widthHere()
   const all = [...curves.flatMap(({ values }) => values), ...limits.map(({ at }) => at)].filter(
     (value) => value !== null,
   )

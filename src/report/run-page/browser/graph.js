@@ -16,6 +16,7 @@ import {
   tookWords,
 } from "./draw.js"
 import { BOX, edgesOf, place } from "./graph-place.js"
+import { MOVE, READABLE, Viewport, ZOOM } from "./graph-port.js"
 import { keysTo, stateOf, UNITS_MAX, unitsOf } from "./graph-units.js"
 
 export function drawGraph({ nodes, signs, hasEdges }) {
@@ -23,19 +24,12 @@ export function drawGraph({ nodes, signs, hasEdges }) {
   new GraphView(nodes, signs, hasEdges).show()
 }
 
-const ZOOM = { least: 0.06, most: 2.5, step: 1.25 }
-/** Smallest at which the letters of a box can be read. */
-const READABLE = 0.62
-/** How far one press of a key moves, in pixels. */
-const MOVE = 80
-
 class GraphView {
   constructor(nodes, signs, hasEdges) {
     this.nodes = nodes
     this.signs = signs
     this.hasEdges = hasEdges
     this.opened = new Set()
-    this.view = { x: 0, y: 0, scale: 1 }
     this.dependants = nodes.map(() => [])
     for (const [at, { needs = [] }] of nodes.entries()) for (const need of needs) this.dependants[need].push(at)
   }
@@ -49,7 +43,8 @@ class GraphView {
     this.about = el("div")
     this.about.setAttribute("role", "status")
     fill("graph", this.bar(), this.frame, this.legend(), this.about)
-    this.listen()
+    this.port = new Viewport(this.canvas, this.layer)
+    this.canvas.addEventListener("keydown", (event) => this.key(event))
     this.draw()
     this.begin()
   }
@@ -71,9 +66,9 @@ class GraphView {
     return el(
       "div",
       "bar",
-      button("+", () => this.zoom(ZOOM.step), "Zoom in"),
-      button("−", () => this.zoom(1 / ZOOM.step), "Zoom out"),
-      button("Show all", () => this.fit()),
+      button("+", () => this.port.zoom(ZOOM.step), "Zoom in"),
+      button("−", () => this.port.zoom(1 / ZOOM.step), "Zoom out"),
+      button("Show all", () => this.port.fit(this.placed)),
       ...(this.nodes.length > UNITS_MAX
         ? [
             button("Close groups", () => {
@@ -115,6 +110,7 @@ class GraphView {
     this.paths = this.edges.map((edge) => this.path(edge))
     this.boxes = this.units.map((unit, at) => this.box(unit, at))
     this.layer.replaceChildren(...this.paths, ...this.boxes)
+    this.frame.style.height = `${this.port.heightFor(this.placed)}px`
     this.chosen = undefined
     const at = focused === undefined ? -1 : this.units.findIndex(({ members }) => members.includes(focused))
     this.makeReachable(Math.max(0, at))
@@ -173,7 +169,7 @@ class GraphView {
   focus(at) {
     this.makeReachable(at)
     this.boxes[at].focus({ preventScroll: true })
-    this.bringIntoView(at)
+    this.port.show(this.placed.spots[at])
   }
 
   choose(at) {
@@ -243,47 +239,6 @@ class GraphView {
     else this.goTo(this.found)
   }
 
-  listen() {
-    this.canvas.addEventListener("keydown", (event) => this.key(event))
-    this.canvas.addEventListener(
-      "wheel",
-      (event) => {
-        if (
-          !event.ctrlKey &&
-          !event.metaKey &&
-          document.activeElement !== this.canvas &&
-          !this.layer.contains(document.activeElement)
-        )
-          return
-        event.preventDefault()
-        const { left, top } = this.canvas.getBoundingClientRect()
-        this.zoom(event.deltaY < 0 ? 1.12 : 1 / 1.12, event.clientX - left, event.clientY - top)
-      },
-      { passive: false },
-    )
-    const fingers = new Map()
-    this.canvas.addEventListener("pointerdown", (event) => fingers.set(event.pointerId, event))
-    for (const end of ["pointerup", "pointercancel", "pointerleave"])
-      this.canvas.addEventListener(end, (event) => fingers.delete(event.pointerId))
-    this.canvas.addEventListener("pointermove", (event) => this.drag(event, fingers))
-  }
-
-  /** One finger moves; two zoom. */
-  drag(event, fingers) {
-    const before = fingers.get(event.pointerId)
-    if (before === undefined) return
-    fingers.set(event.pointerId, event)
-    if (fingers.size === 1) {
-      this.move(event.clientX - before.clientX, event.clientY - before.clientY)
-      return
-    }
-    const other = [...fingers.values()].find(({ pointerId }) => pointerId !== event.pointerId)
-    const apart = (one) => Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY)
-    const { left, top } = this.canvas.getBoundingClientRect()
-    const middle = [(event.clientX + other.clientX) / 2 - left, (event.clientY + other.clientY) / 2 - top]
-    this.zoom(apart(event) / Math.max(1, apart(before)), ...middle)
-  }
-
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return
     const at = this.boxes.indexOf(document.activeElement)
@@ -294,14 +249,14 @@ class GraphView {
   }
 
   zoomKey(key) {
-    if (key === "+" || key === "=") return () => this.zoom(ZOOM.step)
-    if (key === "-") return () => this.zoom(1 / ZOOM.step)
-    return key === "0" ? () => this.fit() : undefined
+    if (key === "+" || key === "=") return () => this.port.zoom(ZOOM.step)
+    if (key === "-") return () => this.port.zoom(1 / ZOOM.step)
+    return key === "0" ? () => this.port.fit(this.placed) : undefined
   }
 
   moveKey(key) {
     const by = { ArrowLeft: [MOVE, 0], ArrowRight: [-MOVE, 0], ArrowUp: [0, MOVE], ArrowDown: [0, -MOVE] }[key]
-    return by === undefined ? undefined : () => this.move(...by)
+    return by === undefined ? undefined : () => this.port.move(...by)
   }
 
   /** From one unit to the next: the nearest in the direction of the arrow. */
@@ -322,56 +277,15 @@ class GraphView {
     return () => best !== undefined && this.focus(best.other)
   }
 
-  move(x, y) {
-    this.view.x += x
-    this.view.y += y
-    this.apply()
-  }
-
-  zoom(by, x = this.canvas.clientWidth / 2, y = this.canvas.clientHeight / 2) {
-    const { view } = this
-    const scale = Math.min(ZOOM.most, Math.max(ZOOM.least, view.scale * by))
-    const real = scale / view.scale
-    this.view = { x: x - (x - view.x) * real, y: y - (y - view.y) * real, scale }
-    this.apply()
-  }
-
-  /** All of it, as large as fits. */
-  fit(least = ZOOM.least) {
-    const [width, height] = [this.canvas.clientWidth, this.canvas.clientHeight]
-    const scale = Math.max(least, Math.min(1.1, (width - 32) / this.placed.width, (height - 32) / this.placed.height))
-    this.view = { x: (width - this.placed.width * scale) / 2, y: (height - this.placed.height * scale) / 2, scale }
-    this.apply()
-  }
-
   /** At first all of it; where nothing could be read then, the worst of it. */
   begin() {
-    const wide = Math.min(1.1, (this.canvas.clientWidth - 32) / this.placed.width)
-    this.frame.style.height = `${Math.min(576, Math.max(240, this.placed.height * Math.max(READABLE, wide) + 48))}px`
-    this.fit(READABLE)
-    if (this.view.x >= 0 && this.view.y >= 0) return
+    const { placed, port } = this
+    port.fit(placed, READABLE)
+    if (port.holds(placed)) return
     const worst = (at) => STATES[stateOf(this.nodes, this.units[at].members).state][2]
     const at = this.units.map((_unit, index) => index).reduce((a, b) => (worst(b) > worst(a) ? b : a))
-    if (worst(at) >= STATES.skipped[2]) this.bringIntoView(at, true)
-    else {
-      this.view.x = Math.max(this.view.x, 16)
-      this.view.y = Math.max(this.view.y, 16)
-      this.apply()
-    }
-  }
-
-  bringIntoView(at, isCentred = false) {
-    const { x, y } = this.placed.spots[at]
-    const { scale } = this.view
-    const [width, height] = [this.canvas.clientWidth, this.canvas.clientHeight]
-    const [left, top] = [this.view.x + x * scale, this.view.y + y * scale]
-    const [wide, high] = [BOX.width * scale, BOX.height * scale]
-    const isOut = left < 0 || top < 0 || left + wide > width || top + high > height
-    if (isCentred || isOut) this.move(width / 2 - left - wide / 2, height / 2 - top - high / 2)
-  }
-
-  apply() {
-    this.layer.setAttribute("transform", `translate(${this.view.x} ${this.view.y}) scale(${this.view.scale})`)
+    port.show(placed.spots[worst(at) >= STATES.skipped[2] ? at : 0], true)
+    port.close(placed)
   }
 }
 

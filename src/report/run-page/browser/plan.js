@@ -50,7 +50,7 @@ export function drawPlan({ nodes, signs }) {
     place.replaceChildren(
       fitting.length === 0
         ? el("p", "dim", "No entry fits.")
-        : inSteps(el("ul", "rows"), fitting, (node) => changeRow(node, signs)),
+        : inSteps(el("ul", "rows"), fitting, (node) => changeRow(node, signs), 40),
     )
   }
   onTyped(search, draw)
