@@ -1,7 +1,7 @@
 // The package's JavaScript: src and the libraries it stands on become a few files. A start that loads one file for
 // ten takes half the time. Each file that is named from outside keeps its place and its name below dist.
-import { globSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { join, relative, sep } from "node:path"
+import { copyFileSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { dirname, join, relative, sep } from "node:path"
 import { rolldown } from "rolldown"
 import { root } from "./step.mjs"
 
@@ -20,9 +20,11 @@ const STARTED = [
   "verify/probes/sql-work",
 ]
 
-/** What children of the tests and the docs' generator drive, as it is published. */
+/** What children of the tests, benchmarks and the docs' generator drive, as it is published. */
 const DRIVEN = [
   "errors",
+  "report/run-page/run-page",
+  "report/run-page/run-record",
   "run/local",
   "run/run",
   "run/state-edit",
@@ -61,11 +63,21 @@ export async function bundle() {
     sourcemapExcludeSources: true,
   })
   await build.close()
-  const written = new Set(output.map(({ fileName }) => fileName))
+  const written = new Set([...output.map(({ fileName }) => fileName), ...copied()])
   for (const file of globSync("**/*.js{,.map}", { cwd: join(root, "dist") }))
     if (!written.has(file.split(sep).join("/"))) rmSync(join(root, "dist", file))
   const modules = output.flatMap(({ moduleIds = [] }) => moduleIds)
   writeFileSync(join(root, "dist", "LICENSES.txt"), licences(modules))
+}
+
+/** What pages of ours are made from as it stands: scripts for a browser, and their style. */
+function copied() {
+  const names = globSync("report/run-page/{browser/*.js,*.css}", { cwd: join(root, "src") })
+  for (const name of names) {
+    mkdirSync(dirname(join(root, "dist", name)), { recursive: true })
+    copyFileSync(join(root, "src", name), join(root, "dist", name))
+  }
+  return names.map((name) => name.split(sep).join("/"))
 }
 
 /** In each module `import.meta.url` is what it would be had the module stayed a file of its own. */

@@ -16,6 +16,7 @@ const steps = {
   "types 6.0, all": () => types("typescript", "6.0.", "tsconfig.check.json"),
   "types 7.0, src": () => types("typescript7", "7.0.", "tsconfig.json"),
   "types 7.0, all": () => types("typescript7", "7.0.", "tsconfig.check.json"),
+  "types 7.0, browser": () => types("typescript7", "7.0.", "src/report/run-page/browser/tsconfig.json"),
   directions,
   "house rules": houseRules,
   "unused code": unused,

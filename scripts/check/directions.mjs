@@ -61,7 +61,7 @@ export async function directions() {
   })
   const ours = output.modules.filter(({ source }) => source.startsWith("src/"))
   const problems = output.summary.violations.map(describe)
-  const sources = files("src/**/*.ts").filter((file) => !file.endsWith(".test.ts"))
+  const sources = files("src/**/*.{ts,js}").filter((file) => !file.endsWith(".test.ts"))
   problems.push(...sources.filter(isHomeless).map((file) => `${file}: no such room in scripts/check/directions.mjs`))
   const expected = sources.length
   const edges = ours.flatMap(({ dependencies }) => dependencies).length

@@ -28,7 +28,7 @@ export async function types(compiler, version, project) {
   const quiet = ["--noEmit", "--incremental", "false", "--tsBuildInfoFile", "null", "--pretty", "false"]
   const run = await capture([tsc, "-p", project, ...quiet, "--listFiles"])
   const lines = run.text.split("\n")
-  const listed = lines.filter((line) => /^(\/|[A-Z]:).*\.[cm]?tsx?$/.test(line))
+  const listed = lines.filter((line) => /^(\/|[A-Z]:).*\.[cm]?[jt]sx?$/.test(line))
   const problems = lines
     .filter((line) => !listed.includes(line))
     .join("\n")

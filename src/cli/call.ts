@@ -62,6 +62,7 @@ export interface Options {
   readonly to?: string
   readonly withoutKey?: boolean
   readonly junit?: string
+  readonly report?: string
   readonly since?: string
   readonly run?: string
   readonly by?: string

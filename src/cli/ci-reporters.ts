@@ -10,11 +10,15 @@ export interface CiReporters {
   close(): void
 }
 
-/** What CI reads besides the output: JUnit XML where asked for, annotations and a summary where GitHub runs it. */
-export function ciReporters({ options, around }: Call): CiReporters {
-  const { junit } = options
+/** What is read besides the output: JUnit XML and an HTML report where asked for, annotations and a summary where GitHub runs it. */
+export async function ciReporters({ options, around }: Call): Promise<CiReporters> {
+  const { junit, report } = options
   const subscribers: Subscriber[] = []
   if (junit !== undefined) subscribers.push(junitReporter((xml) => writeFileSync(junit, xml), around.cwd))
+  if (report !== undefined) {
+    const { htmlReporter } = await import("../report/run-page/reporter.ts")
+    subscribers.push(htmlReporter((page) => writeFileSync(report, page), around.cwd))
+  }
   if (around.env.GITHUB_ACTIONS !== "true" || options.json === true) return { subscribers, close: () => {} }
   const { GITHUB_STEP_SUMMARY: summary, GITHUB_WORKSPACE: root } = around.env
   const github = githubReporter({

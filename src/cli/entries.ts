@@ -39,6 +39,7 @@ const ENGINE = [
   ["--context <name>", "with --docker or docker://NAME: a context of the docker command"],
 ] as const
 const JUNIT = ["--junit <file>", "write checks and tasks as JUnit XML"] as const
+const REPORT = ["--report <file>", "write a report of the run as one HTML file"] as const
 const PLANNING = [TARGET, LIMIT, REPLACE, REFRESH, TYPES, ABSENT, DELETES, OTHER, PARALLEL]
 
 export const everyDay: readonly Entry[] = [
@@ -67,7 +68,7 @@ export const everyDay: readonly Entry[] = [
   {
     usage: "apply [plan.json]",
     about: "make it so: plan, ask, change, check",
-    options: [YES, DETACH, ...PLANNING, JUNIT],
+    options: [YES, DETACH, ...PLANNING, JUNIT, REPORT],
     load: async () => (await import("./commands/apply.ts")).apply,
   },
   {
@@ -87,19 +88,19 @@ export const everyDay: readonly Entry[] = [
   {
     usage: "verify",
     about: "ask the checks; change nothing",
-    options: [TARGET, LIMIT, JUNIT, PARALLEL],
+    options: [TARGET, LIMIT, JUNIT, REPORT, PARALLEL],
     load: async () => (await import("./commands/apply.ts")).verify,
   },
   {
     usage: "run <task>",
     about: "run one task and what it needs",
-    options: [["--force", "run it even though nothing changed"], YES, PARALLEL],
+    options: [["--force", "run it even though nothing changed"], YES, REPORT, PARALLEL],
     load: async () => (await import("./commands/apply.ts")).run,
   },
   {
     usage: "destroy",
     about: "delete everything that Fettle made",
-    options: [YES, TARGET, LIMIT, ABSENT, OTHER, PARALLEL],
+    options: [YES, TARGET, LIMIT, ABSENT, OTHER, REPORT, PARALLEL],
     load: async () => (await import("./commands/apply.ts")).destroy,
   },
   {
@@ -203,6 +204,12 @@ export const afterwards: readonly Entry[] = [
     about: "print what a run told; `last` is the last one",
     options: [["--follow", "go on until the run has ended, and exit as it does"]],
     load: async () => (await import("./commands/logs.ts")).logs,
+  },
+  {
+    usage: "report <run>",
+    about: "write what a run did as one HTML file; `last` is the last one",
+    options: [["--out <file>", "the file (default fettle-RUN.html); - is standard output"]],
+    load: async () => (await import("./commands/report.ts")).report,
   },
   {
     usage: "audit",

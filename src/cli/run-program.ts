@@ -25,7 +25,7 @@ export async function runProgram(call: Call, loaded: Loaded, doing: Doing): Prom
   const stop = listenForStop(reporter.say)
   const stage = doing.saved?.stage ?? call.options.stage ?? DEFAULT_STAGE
   const log = runLog(stateFolderOf(call, loaded.folder), loaded.program.name, stage)
-  const ci = ciReporters(call)
+  const ci = await ciReporters(call)
   const setup = setupOf(call, loaded, {
     subscribers: [reporter.subscriber, log, ...ci.subscribers],
     signal: stop.signal,

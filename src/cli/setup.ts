@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs"
+import { release, type } from "node:os"
 import { join, resolve } from "node:path"
 import { escapeText } from "../report/escape.ts"
 import { builtInKind } from "../run/built-in.ts"
@@ -46,6 +48,7 @@ export function setupOf(call: Call, loaded: Loaded, { pause, ...parts }: Parts):
     host: around.host,
     pid: around.pid,
     ci: around.ci,
+    versions: versions(),
     secrets: {
       env: (name) => around.env[name],
       run: async (command, hide) => (await tools.run(command, { env: tools.baseEnv, check: true, hide })).stdout,
@@ -58,4 +61,11 @@ export function setupOf(call: Call, loaded: Loaded, { pause, ...parts }: Parts):
     parallel: countOf("--parallel", options.parallel, 1),
     ...parts,
   }
+}
+
+function versions(): Readonly<Record<string, string>> {
+  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+    version: string
+  }
+  return { fettle: version, node: process.versions.node, system: `${type()} ${release()} ${process.arch}` }
 }

@@ -24,9 +24,18 @@ export type EventBody =
       readonly program: string
       readonly stage: string
       readonly who: string
+      /** Of what runs it, by name: fettle, node, system. */
+      readonly versions?: Readonly<Record<string, string>> | undefined
     }
   | { readonly type: "plan.started"; readonly nodes: number }
   | { readonly type: "plan.read"; readonly connection: string; readonly items: number; readonly durationMs: number }
+  | {
+      readonly type: "plan.ordered"
+      /** Addresses, needs first. */
+      readonly nodes: readonly string[]
+      /** Of each of them the positions of what it needs. */
+      readonly needs: readonly (readonly number[])[]
+    }
   | { readonly type: "plan.made"; readonly plan: Plan }
   | { readonly type: "apply.started"; readonly total: number; readonly pass: number }
   | { readonly type: "settle.started"; readonly intents: number; readonly waitMs: number }

@@ -14,6 +14,12 @@ const text = (description: string): JsonSchema => ({ type: "string", description
 const amount = (description: string): JsonSchema => ({ type: "integer", minimum: 0, description })
 const oneOf = (values: readonly string[], description: string): JsonSchema => ({ enum: values, description })
 const list = (items: JsonSchema, description: string): JsonSchema => ({ type: "array", items, description })
+const strings = (description: string): JsonSchema => list({ type: "string" }, description)
+const mapOf = (each: JsonSchema, description: string): JsonSchema => ({
+  type: "object",
+  additionalProperties: each,
+  description,
+})
 const ref = (name: string, description: string): JsonSchema => ({ $ref: `#/$defs/${name}`, description })
 
 function object(description: string, { must, may = {} }: Shape): JsonSchema {
@@ -63,6 +69,9 @@ const EVENTS = {
         stage: text("Name of the stage."),
         who: text("Who runs it."),
       },
+      may: {
+        versions: mapOf({ type: "string" }, "Versions of what runs it, by name: fettle, node, system."),
+      },
     },
   ],
   "plan.started": ["The world is about to be read.", { must: { nodes: amount("Nodes that are declared.") } }],
@@ -73,6 +82,18 @@ const EVENTS = {
         connection: text("Name of the connection; empty for kinds that need none."),
         items: amount("Things that were asked about."),
         durationMs,
+      },
+    },
+  ],
+  "plan.ordered": [
+    "What needs what. It comes before the plan, and is left out where there are more than 20,000 nodes.",
+    {
+      must: {
+        nodes: strings("The addresses of all nodes that are declared, needs first."),
+        needs: list(
+          list(amount("A position in the list of nodes."), "Of one node."),
+          "What each node needs, in the same order, as positions in that list.",
+        ),
       },
     },
   ],
@@ -176,12 +197,10 @@ const EVENTS = {
           "0 done or nothing to do, 1 error, 2 changes pending, 3 a check said no, 4 inconclusive, 130 cancelled.",
         ),
         durationMs,
-        counts: {
-          type: "object",
-          additionalProperties: { type: "integer", minimum: 0 },
-          description:
-            "Nodes by what was done to them (create, update, check …) or by their outcome (failed, maybe, skipped).",
-        },
+        counts: mapOf(
+          { type: "integer", minimum: 0 },
+          "Nodes by what was done to them (create, update, check …) or by their outcome (failed, maybe, skipped).",
+        ),
       },
     },
   ],
@@ -229,7 +248,6 @@ const changeShape: Shape = {
   },
 }
 
-const strings = (description: string): JsonSchema => list({ type: "string" }, description)
 const yes = (description: string): JsonSchema => ({ type: "boolean", description })
 
 const optionsShape: Shape = {
@@ -258,11 +276,7 @@ const planShape: Shape = {
     format: { const: 1, description: "Version of this shape." },
     program: text("Name of the program."),
     stage: text("Name of the stage."),
-    params: {
-      type: "object",
-      additionalProperties: { type: ["string", "number", "boolean"] },
-      description: "Parameters of the stage.",
-    },
+    params: mapOf({ type: ["string", "number", "boolean"] }, "Parameters of the stage."),
     options: ref("options", "What was asked of the plan."),
     changes: list(ref("change", "One change."), "Everything that is not none: needs first, deletes last."),
     total: amount("How many addresses there are in all."),

@@ -23,6 +23,7 @@ import type { Planned, PlanRequest } from "./planned.ts"
 import { readAll } from "./read.ts"
 import { selected } from "./selected.ts"
 import type { Sessions } from "./sessions.ts"
+import { tellOrder } from "./tell-order.ts"
 import { refuseTwins } from "./twins.ts"
 import { withoutRefused } from "./versions.ts"
 import { isPresent, NOTHING, type Work } from "./work.ts"
@@ -52,6 +53,7 @@ export async function makePlan(request: PlanRequest, sessions: Sessions, engine:
   for (const work of everything) refuseOpenName(work, engine)
   guard(everything, request.options, request.latecomers?.deletes)
   const plan = asPlan(request, collected, everything, engine)
+  tellOrder(collected.graph, engine)
   engine.emit({ type: "plan.made", plan })
   return {
     plan,

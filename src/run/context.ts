@@ -37,6 +37,8 @@ export interface RunSetup {
   readonly store?: string | undefined
   /** What CI says of itself: recorded as its claim. */
   readonly ci?: Readonly<Record<string, string>> | undefined
+  /** Versions of what runs it, by name, to be told with its start. */
+  readonly versions?: Readonly<Record<string, string>> | undefined
   /** Hears for what a run waits before it begins. */
   readonly tellWait?: ((text: string) => void) | undefined
   /** What the store of a run passes through before anything is written to it. */

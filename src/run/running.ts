@@ -37,6 +37,7 @@ export async function running(
       program: setup.program.name,
       stage: context.stage,
       who: setup.who,
+      ...(setup.versions === undefined ? {} : { versions: setup.versions }),
     })
     if (snapshot.keyId !== undefined && snapshot.keyId !== key.id)
       throw new FettleError(

@@ -75,7 +75,10 @@ export function fullPlan(text: string): Plan {
 /** At least one event of every type, its texts all `text`, with and without what may be missing. */
 export function everyEvent(text: string): readonly EventBody[] {
   const byType: { readonly [T in EventBody["type"]]: readonly Extract<EventBody, { type: T }>[] } = {
-    "run.started": [{ type: "run.started", command: text, program: text, stage: text, who: text }],
+    "run.started": [
+      { type: "run.started", command: text, program: text, stage: text, who: text },
+      { type: "run.started", command: text, program: text, stage: text, who: text, versions: { [text]: text } },
+    ],
     "settle.started": [
       { type: "settle.started", intents: 1, waitMs: 0 },
       { type: "settle.started", intents: 2, waitMs: 1_000 },
@@ -83,6 +86,7 @@ export function everyEvent(text: string): readonly EventBody[] {
     "settle.done": [{ type: "settle.done", address: text, how: text }],
     "plan.started": [{ type: "plan.started", nodes: 3 }],
     "plan.read": [{ type: "plan.read", connection: text, items: 3, durationMs: 2_400 }],
+    "plan.ordered": [{ type: "plan.ordered", nodes: [text, `${text} 2`], needs: [[], [0]] }],
     "plan.made": [
       { type: "plan.made", plan: fullPlan(text) },
       { type: "plan.made", plan: plan([]) },

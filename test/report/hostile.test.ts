@@ -4,11 +4,13 @@ import { githubReporter } from "../../src/report/github.ts"
 import { jsonLinesReporter } from "../../src/report/json-lines.ts"
 import { junitReporter } from "../../src/report/junit.ts"
 import { planMarkdown } from "../../src/report/plan-markdown.ts"
+import { htmlReporter } from "../../src/report/run-page/reporter.ts"
 import { terminalReporter } from "../../src/report/terminal.ts"
 import { START, streamed } from "./build.ts"
 import { COLOURS, Emulator, MOVES } from "./emulator.ts"
 import { everyEvent } from "./every-event.ts"
 import { HOSTILE } from "./hostile.ts"
+import { dataOf, tagsOf, textsOf } from "./page-content.ts"
 import { wellFormed } from "./xml.ts"
 
 beforeEach(() => {
@@ -133,4 +135,20 @@ test.each(runs)("a comment on a pull request is safe from %s", (_name, events) =
     expect(rest.join("\n").replaceAll(/<\/?(code|pre)>|<br>|^> |^### /gm, "")).not.toMatch(/[<>`*_[\]@#](?!\d+;)/)
     for (const row of rest.filter((line) => line.startsWith("|"))) expect(row.split("|").length).toBe(5)
   }
+})
+
+function htmlOf(events: readonly FettleEvent[]): string {
+  let page = ""
+  const reporter = htmlReporter((text) => (page = text))
+  for (const event of events) reporter(event)
+  return page
+}
+
+test.each(runs)("an HTML report is safe from %s", (_name, events) => {
+  const page = htmlOf(events)
+  // Its tags are those of a report in which nobody wrote anything that a browser would obey.
+  expect(tagsOf(page)).toEqual(tagsOf(htmlOf(streamed(everyEvent("calm")))))
+  expect(page.replaceAll("\n", "")).not.toMatch(EFFECTS)
+  for (const text of textsOf([dataOf(page, "data"), dataOf(page, "logdata")]))
+    expect(text.replaceAll("\n", "")).not.toMatch(EFFECTS)
 })

@@ -62,4 +62,9 @@ export const HOSTILE: readonly string[] = [
   "　全角 漢字 한글 👩‍👩‍👧‍👦 ❤️ ﷽",
   `long ${"x".repeat(5_000)}`,
   "  ",
+  "</script><script>alert(1)</script>",
+  "</style></title><img src=x onerror=alert(1)>",
+  '" autofocus onfocus="alert(1)" x="',
+  "<!--<script>",
+  "javascript:alert(1)",
 ]

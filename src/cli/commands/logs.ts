@@ -1,6 +1,4 @@
-import { createReadStream, existsSync, readdirSync, statSync } from "node:fs"
-import { join } from "node:path"
-import { createInterface } from "node:readline"
+import { createReadStream } from "node:fs"
 import { setTimeout as sleep } from "node:timers/promises"
 import { FettleError } from "../../errors.ts"
 import type { FettleEvent } from "../../events/events.ts"
@@ -9,6 +7,7 @@ import { terminalReporter } from "../../report/terminal.ts"
 import type { StateHome } from "../../state/home.ts"
 import type { Call } from "../call.ts"
 import { eventIn } from "../event-line.ts"
+import { keptLines, keptRun } from "../kept-run.ts"
 import { safeJson, say } from "../print.ts"
 import { logFolder } from "../run-log.ts"
 import { findState } from "../state-place.ts"
@@ -17,12 +16,12 @@ import { findState } from "../state-place.ts"
 export async function logs(call: Call): Promise<number> {
   const [run = "", node] = call.args
   const place = await findState(call)
-  const file = logOf(logFolder(place.folder, place.program, place.stage), run)
+  const file = keptRun(logFolder(place.folder, place.program, place.stage), run)
   const show = call.options.json === true ? raw : node === undefined ? replay(call) : nodeLines
   const follows = call.options.follow === true
   let met = false
   let exitCode: number | undefined
-  for await (const line of follows ? growing(file, place.home) : linesOf(file)) {
+  for await (const line of follows ? growing(file, place.home) : keptLines(file)) {
     const event = eventIn(line)
     if (event?.type === "run.finished" && follows) exitCode = event.exitCode
     if (event === undefined || (node !== undefined && !isAbout(event, node))) continue
@@ -41,10 +40,6 @@ export async function logs(call: Call): Promise<number> {
 }
 
 type Show = (event: FettleEvent, line: string) => void
-
-function linesOf(file: string): AsyncIterable<string> {
-  return createInterface({ input: createReadStream(file) })
-}
 
 /** Time between two looks at a log that grows. */
 const LOOK_MS = 200
@@ -72,21 +67,6 @@ async function* growing(file: string, home: StateHome): AsyncGenerator<string> {
     if (isOver) return
     await sleep(LOOK_MS)
   }
-}
-
-/** @throws FettleError `RUN_NOT_FOUND` */
-function logOf(folder: string, run: string): string {
-  const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".jsonl")) : []
-  const fitting = run === "last" ? newest(folder, names) : names.filter((name) => name.startsWith(run))
-  if (run !== "" && fitting.length === 1) return join(folder, fitting[0] as string)
-  const fact =
-    fitting.length > 1 ? `${fitting.length} runs begin with ${run}` : `there is no log of a run ${JSON.stringify(run)}`
-  throw new FettleError("RUN_NOT_FOUND", fact, { next: "fettle runs lists them; changes of state by hand have no log" })
-}
-
-function newest(folder: string, names: readonly string[]): readonly string[] {
-  const byAge = names.map((name) => ({ name, at: statSync(join(folder, name)).mtimeMs })).sort((a, b) => b.at - a.at)
-  return byAge.slice(0, 1).map(({ name }) => name)
 }
 
 /** A node is meant by its address, or by the name in it. */
