@@ -12,13 +12,18 @@ const MADE: ReadonlySet<PlannedAction> = new Set(["create", "replace", "run", "c
  * built of secrets hold their names; functions stand as they are written. Values of several kilobytes may come of it: it is asked once, as the plan is told.
  */
 export function wantsOf({ declaration, planned }: Work, works: ReadonlyMap<Address, Work>): readonly PropDiff[] {
-  if (declaration === undefined || planned === undefined || !MADE.has(planned.action)) return []
+  if (declaration === undefined || planned === undefined) return []
+  const isAll = MADE.has(planned.action)
+  // Of a change the names of secrets say nothing of the text around them.
+  const built = new Set(planned.props?.filter(({ to }) => to?.startsWith("[secret ")).map(({ name }) => name))
+  if (!isAll && built.size === 0) return []
   if (declaration.type !== "resource" && declaration.type !== "task" && declaration.type !== "check") return []
   const known = (node: Address, key: string): unknown => {
     const outputs = works.get(node)?.known ?? {}
     return key in outputs ? outputs[key] : UNKNOWN
   }
   return Object.entries(told(declaration.props, known) as Record<string, unknown>)
-    .filter(([, value]) => value !== undefined)
+    .filter(([name, value]) => value !== undefined && (isAll || built.has(name)))
     .map(([name, value]) => ({ name, to: show(value) }))
+    .filter(({ to }) => to !== "[]" && to !== "{}")
 }

@@ -73,6 +73,20 @@ test("who approves sees the end of a long line, every line of a script, and how 
   expect(whole(second)).toMatch(/^ +\+rm -r \/srv$/m)
 })
 
+test("where a text around a secret changes, a plan says what it becomes", async () => {
+  const folder = testFolder()
+  const { plan, apply } = runsIn(folder, { env: { TOKEN } })
+  const built = (mode: string): Program =>
+    program("shop", {}, () => {
+      const content = text`token = ${secret.env("TOKEN")}\nmode = ${mode}\n`
+      resource(host.file, "config", { path: join(folder, "config"), content }, { on: host.local() })
+    })
+  await apply(built("slow"))
+  const [change] = (await plan(built("fast"))).plan?.changes ?? []
+  expect(change).toMatchObject({ action: "update", props: [{ name: "content", to: "[secret TOKEN]" }] })
+  expect(change?.wants).toEqual([{ name: "content", to: JSON.stringify("token = [secret TOKEN]\nmode = fast\n") }])
+})
+
 test("a comment on a pull request holds what is made, folded away and as nothing but text", async () => {
   const folder = testFolder()
   const { plan } = runsIn(folder)

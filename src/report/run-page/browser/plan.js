@@ -82,11 +82,15 @@ function changeRow(node, signs) {
 }
 
 function changeInside({ change, connection, error }) {
-  const { props, drift, text, place, id, from } = change
+  const { props, drift, wants, text, place, id, from } = change
   const inside = el("div", "inside")
   if (error !== undefined) inside.append(errorFacts(error))
   if (drift !== undefined) inside.append(diffTable("Moved in the world", "recorded", "is", drift))
-  if (props !== undefined) inside.append(diffTable("To change", "is", "wanted", props))
+  const values = props?.filter(([, , , lines]) => lines === undefined) ?? []
+  if (values.length > 0) inside.append(diffTable("To change", "is", "wanted", values))
+  for (const [name, , , lines] of props ?? [])
+    if (lines !== undefined) inside.append(el("p", "", name), textDiff(lines))
+  if (wants !== undefined) inside.append(wantsTable(wants))
   if (text !== undefined) inside.append(textDiff(text))
   inside.append(
     facts([
@@ -112,6 +116,17 @@ function diffTable(title, before, after, rows) {
     return cell
   })
   return el("div", "scroll", el("table", "props", el("thead", "", el("tr", "", ...heads)), body))
+}
+
+/** What is made, run or asked, as the program says it. */
+function wantsTable(rows) {
+  const body = el("tbody")
+  for (const [name, value] of rows) {
+    const head = el("th", "", name)
+    head.scope = "row"
+    body.append(el("tr", "", head, el("td", "mono lines", value)))
+  }
+  return el("div", "scroll", el("table", "props", body))
 }
 
 function valueCell(value) {
