@@ -1,4 +1,6 @@
-import { appendFileSync, writeFileSync } from "node:fs"
+import { appendFileSync, existsSync, writeFileSync } from "node:fs"
+import { dirname, resolve } from "node:path"
+import { FettleError } from "../errors.ts"
 import type { Subscriber } from "../events/events.ts"
 import { githubReporter } from "../report/github.ts"
 import { junitReporter } from "../report/junit.ts"
@@ -10,12 +12,19 @@ export interface CiReporters {
   close(): void
 }
 
+/** That a page has no place is told before the run, not at its end. @throws FettleError `USAGE` */
+function refuseNowhere(file: string): void {
+  if (!existsSync(dirname(file)))
+    throw new FettleError("USAGE", `the report cannot be written to ${file}: there is no folder ${dirname(file)}`)
+}
+
 /** What is read besides the output: JUnit XML and an HTML report where asked for, annotations and a summary where GitHub runs it. */
 export async function ciReporters({ options, around }: Call): Promise<CiReporters> {
   const { junit, report } = options
   const subscribers: Subscriber[] = []
   if (junit !== undefined) subscribers.push(junitReporter((xml) => writeFileSync(junit, xml), around.cwd))
   if (report !== undefined) {
+    refuseNowhere(resolve(around.cwd, report))
     const { htmlReporter } = await import("../report/run-page/reporter.ts")
     subscribers.push(htmlReporter((page) => writeFileSync(report, page), around.cwd))
   }

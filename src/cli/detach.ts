@@ -86,11 +86,12 @@ export async function detachPlan(call: Call, loaded: Loaded, file: string, show:
 const MAIN = fileURLToPath(new URL("./main.js", import.meta.url))
 
 function wordsOf(call: Call, { file, folder }: Loaded): readonly string[] {
-  const { parallel, junit } = call.options
+  const { parallel, junit, report } = call.options
   return [
     ...["--json", "--file", file, "--state", stateFolderOf(call, folder)],
     ...(parallel === undefined ? [] : ["--parallel", parallel]),
     ...(junit === undefined ? [] : ["--junit", junit]),
+    ...(report === undefined ? [] : ["--report", report]),
   ]
 }
 

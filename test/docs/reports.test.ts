@@ -58,6 +58,10 @@ test("the program of docs/reports.md has the reports that it tells of", { timeou
   expect(fettle("report", "nothing")).toMatchObject({ status: 1, text: expect.stringContaining("RUN_NOT_FOUND") })
   const nowhere = fettle("report", "last", "--out", "no/such/folder/run.html")
   expect(nowhere).toMatchObject({ status: 1, text: expect.stringContaining("the report cannot be written to") })
+  expect(fettle("apply", "--yes", "--report", "no/such/folder/run.html")).toMatchObject({
+    status: 1,
+    text: expect.stringContaining("there is no folder"),
+  })
   expect(existsSync(join(folder, "no"))).toBe(false)
 })
 
@@ -83,4 +87,21 @@ export default program("killed", {}, () => void task("end", { run: async () => {
   expect(headlineOf(stdout)).toMatch(
     /^The run has not told its end: it was cut off, or still goes on; 1 node was under way, first fettle\.task\[end\]\.$/,
   )
+})
+
+test("a secret is in no report", { timeout: 60_000 }, () => {
+  const program = `import { program, secret, task } from "fettle"
+export default program("secretive", {}, () =>
+  void task("tell", { run: ["sh", "-c", "echo the token is $TOKEN; echo $TOKEN | base64; exit 3"], env: { TOKEN: secret.env("TOKEN") } }))
+`
+  writeFileSync(join(folder, "secretive.ts"), program)
+  const TOKEN = "correct horse battery staple"
+  const env = { PATH: process.env.PATH, HOME: folder, XDG_CONFIG_HOME: join(folder, "config"), TOKEN }
+  const words = ["apply", "--yes", "--file", "secretive.ts", "--report", "secretive.html"]
+  expect(spawnSync(process.execPath, [join(ROOT, "dist/cli/main.js"), ...words], { env, cwd: folder }).status).toBe(1)
+  const page = readFileSync(join(folder, "secretive.html"), "utf8")
+  const text = page + JSON.stringify([dataOf(page, "data"), dataOf(page, "logdata")])
+  expect(text).toContain("the token is [secret TOKEN]")
+  expect(text).not.toContain(TOKEN)
+  expect(text).not.toContain(Buffer.from(TOKEN).toString("base64").slice(0, 20))
 })
