@@ -335,6 +335,10 @@ export const catalogue = {
     means: "An `allowed` policy refuses this person or stage.",
     next: "ask somebody it names, or change the policy in the program",
   },
+  POLICY_DENIED: {
+    means: "A policy of the program denies what the plan would do.",
+    next: "change what it is about, or the policy: fettle plan shows all that was found",
+  },
   POLICY_RETRIES_SPENT: {
     means: "Every attempt that the retry policy allows has failed.",
     next: "mend the cause; the last error is given",

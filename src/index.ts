@@ -6,9 +6,18 @@ export { callSignal, inContext } from "./policies/context.ts"
 export { type Duration, durationMs } from "./policies/duration.ts"
 export { logged } from "./policies/logged.ts"
 export { notified, notify, sendNotification } from "./policies/notify.ts"
+export {
+  type JudgedNode,
+  type JudgedPlan,
+  type PlanPolicy,
+  type PolicyFinding,
+  type PolicyLevel,
+  policy,
+} from "./policies/plan-policy.ts"
 export { guard, guarded, type Policy } from "./policies/policy.ts"
 export { rate } from "./policies/rate.ts"
 export { retry, worthRetrying } from "./policies/retry.ts"
+export { starterPolicies } from "./policies/starter-policies.ts"
 export { timeout } from "./policies/timeout.ts"
 export { type CheckOptions, check, type Probe } from "./program/check.ts"
 export { addressOfNode, type Node, type NodeOptions } from "./program/declaration.ts"

@@ -63,6 +63,7 @@ export interface Options {
   readonly withoutKey?: boolean
   readonly junit?: string
   readonly report?: string
+  readonly sarif?: string
   readonly since?: string
   readonly run?: string
   readonly by?: string

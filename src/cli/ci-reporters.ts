@@ -4,6 +4,7 @@ import { FettleError } from "../errors.ts"
 import type { Subscriber } from "../events/events.ts"
 import { githubReporter } from "../report/github.ts"
 import { junitReporter } from "../report/junit.ts"
+import { sarifReporter } from "../report/sarif.ts"
 import type { Call } from "./call.ts"
 
 export interface CiReporters {
@@ -20,9 +21,13 @@ function refuseNowhere(file: string): void {
 
 /** What is read besides the output: JUnit XML and an HTML report where asked for, annotations and a summary where GitHub runs it. */
 export async function ciReporters({ options, around }: Call): Promise<CiReporters> {
-  const { junit, report } = options
+  const { junit, report, sarif } = options
   const subscribers: Subscriber[] = []
   if (junit !== undefined) subscribers.push(junitReporter((xml) => writeFileSync(junit, xml), around.cwd))
+  if (sarif !== undefined) {
+    refuseNowhere(resolve(around.cwd, sarif))
+    subscribers.push(sarifReporter((json) => writeFileSync(sarif, json), around.cwd))
+  }
   if (report !== undefined) {
     refuseNowhere(resolve(around.cwd, report))
     const { htmlReporter } = await import("../report/run-page/reporter.ts")

@@ -39,6 +39,7 @@ const ENGINE = [
   ["--context <name>", "with --docker or docker://NAME: a context of the docker command"],
 ] as const
 const JUNIT = ["--junit <file>", "write checks and tasks as JUnit XML"] as const
+const SARIF = ["--sarif <file>", "write what policies have found as SARIF, for code scanning"] as const
 const REPORT = ["--report <file>", "write a report of the run as one HTML file"] as const
 const PLANNING = [TARGET, LIMIT, REPLACE, REFRESH, TYPES, ABSENT, DELETES, OTHER, PARALLEL]
 
@@ -56,6 +57,7 @@ export const everyDay: readonly Entry[] = [
       ["--out <file>", "save the plan, for fettle apply FILE"],
       ["--expires <duration>", "how long a saved plan may be carried out (default 24h)"],
       ["--check", "exit with 2 where changes are pending"],
+      SARIF,
       ["--markdown <file>", "write the plan as Markdown, for a comment on a pull request"],
       ["--untrusted", "run the program behind a wall, without credentials: compare with what state remembers"],
       ["--program <name>", "with --untrusted: whose state it is compared with; a shared store asks for it"],
@@ -68,7 +70,7 @@ export const everyDay: readonly Entry[] = [
   {
     usage: "apply [plan.json]",
     about: "make it so: plan, ask, change, check",
-    options: [YES, DETACH, ...PLANNING, JUNIT, REPORT],
+    options: [YES, DETACH, ...PLANNING, JUNIT, SARIF, REPORT],
     load: async () => (await import("./commands/apply.ts")).apply,
   },
   {

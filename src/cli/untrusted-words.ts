@@ -77,11 +77,19 @@ const change = z.object({
   from: text.optional(),
   error: error.optional(),
 })
+const finding = z.object({
+  policy: text,
+  level: z.enum(["deny", "warn"]),
+  message: text,
+  address: text.optional(),
+  place: text.optional(),
+})
 const plan = z.object({
   program: text,
   stage: text,
   params: z.record(text, z.union([text, z.number(), z.boolean()])),
   changes: z.array(change).max(LIST_MAX),
+  findings: z.array(finding).max(LIST_MAX).optional(),
   total: z.number().int().nonnegative(),
 })
 
@@ -97,7 +105,11 @@ export function answerIn(line: string): z.output<typeof answer> | undefined {
 }
 
 /** The plan that an untrusted program says it has: with a hash of what is shown here. */
-export function planOf({ program, stage, params, changes, total }: z.output<typeof plan>, options: PlanOptions): Plan {
-  const body = { format: 1 as const, program, stage, params, options, changes, total }
+export function planOf(
+  { program, stage, params, changes, findings, total }: z.output<typeof plan>,
+  options: PlanOptions,
+): Plan {
+  const found = findings === undefined ? {} : { findings }
+  const body = { format: 1 as const, program, stage, params, options, changes, ...found, total }
   return { ...body, hash: hashOf(body) }
 }

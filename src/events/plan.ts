@@ -66,6 +66,16 @@ export interface PlannedChange {
   readonly error?: PlannedError | undefined
 }
 
+/** What a policy of the program has found. */
+export interface PlannedFinding {
+  readonly policy: string
+  /** "deny": nothing is applied while it is found. */
+  readonly level: "deny" | "warn"
+  readonly message: string
+  readonly address?: string | undefined
+  readonly place?: string | undefined
+}
+
 /** What a plan was made from. */
 export interface Bound {
   /** All that the program says, as it is written. */
@@ -140,6 +150,8 @@ export interface Plan {
   readonly options: PlanOptions
   /** Everything that is not "none", needs first; deletes last. */
   readonly changes: readonly PlannedChange[]
+  /** What policies have found; missing where they found nothing. */
+  readonly findings?: readonly PlannedFinding[] | undefined
   /** How many addresses there are in all. */
   readonly total: number
   readonly bound?: Bound | undefined
@@ -192,6 +204,11 @@ const PENDING: ReadonlySet<PlannedAction> = new Set([
   "move",
   "refresh",
 ])
+
+/** Whether a policy keeps it from being applied. */
+export function isDenied({ findings = [] }: Pick<Plan, "findings">): boolean {
+  return findings.some(({ level }) => level === "deny")
+}
 
 export function isPending(change: Pick<PlannedChange, "action">): boolean {
   return PENDING.has(change.action)

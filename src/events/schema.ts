@@ -271,6 +271,15 @@ const optionsShape: Shape = {
   },
 }
 
+const findingShape: Shape = {
+  must: {
+    policy: text("The name of the policy."),
+    level: oneOf(["deny", "warn"], "deny: nothing is applied while it is found; warn: it is told."),
+    message: text("What it found."),
+  },
+  may: { address, place: text("`file:line` of the declaration.") },
+}
+
 const planShape: Shape = {
   must: {
     format: { const: 1, description: "Version of this shape." },
@@ -282,7 +291,10 @@ const planShape: Shape = {
     total: amount("How many addresses there are in all."),
     hash: text("Hash over what the plan would do."),
   },
-  may: { bound: ref("bound", "What it was made from, in a saved plan.") },
+  may: {
+    findings: list(ref("finding", "One finding."), "What policies of the program have found."),
+    bound: ref("bound", "What it was made from, in a saved plan."),
+  },
 }
 
 /**
@@ -310,9 +322,14 @@ export const eventSchema = {
     plannedError: object("An error of a plan's entry.", errorShape),
     diff: object("A value that differs, printable: secrets by name.", {
       must: { name: text("Its name.") },
-      may: { from: text("What is there; missing: nothing."), to: text("What is wanted; missing: nothing.") },
+      may: {
+        from: text("What is there; missing: nothing."),
+        to: text("What is wanted; missing: nothing."),
+        text: text("How a text of several lines differs, as unified lines."),
+      },
     }),
     change: object("One entry of a plan.", changeShape),
+    finding: object("What a policy of the program has found.", findingShape),
     options: object("What was asked of a plan.", optionsShape),
     bound: object("Hashes of what a plan was made from.", {
       must: {

@@ -4,6 +4,7 @@ import type { Row } from "../state/store.ts"
 import type { Collected } from "./collect.ts"
 import { driftOf, errorOf, headOf } from "./compare.ts"
 import type { Engine } from "./engine.ts"
+import { findingsOf } from "./findings.ts"
 import type { PlanRequest } from "./planned.ts"
 import { tellable } from "./tellable.ts"
 import { wantsOf } from "./wants.ts"
@@ -49,7 +50,9 @@ export function asPlan(request: PlanRequest, collected: Collected, works: readon
   }
   for (const { row, error } of collected.stranded) changes.push(tellable(strandedOf(row, error), engine.redact))
   const { program, stage, params, options } = request
-  const body = { format: 1 as const, program, stage, params, options, changes, total: works.length }
+  const findings = options.verifyOnly === true ? [] : findingsOf(request, collected.works, changes, engine)
+  const found = findings.length === 0 ? {} : { findings }
+  const body = { format: 1 as const, program, stage, params, options, changes, ...found, total: works.length }
   return { ...body, hash: hashOf(body) }
 }
 

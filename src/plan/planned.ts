@@ -1,4 +1,5 @@
 import type { Plan, PlanOptions } from "../events/plan.ts"
+import type { PlanPolicy } from "../policies/plan-policy.ts"
 import type { Address } from "../program/address.ts"
 import type { Params } from "../program/program.ts"
 import type { Scope } from "../program/scope.ts"
@@ -26,6 +27,8 @@ export interface PlanRequest {
   readonly params: Params
   readonly snapshot: Snapshot
   readonly options: PlanOptions
+  /** The rules of the program for its plans. */
+  readonly policies?: readonly PlanPolicy[] | undefined
   /** Where it may begin without those who do not answer. */
   readonly latecomers?: Latecomers | undefined
 }

@@ -11,19 +11,25 @@ const MADE: ReadonlySet<PlannedAction> = new Set(["create", "replace", "run", "c
  * Each prop that the program gives to what is made anew, run or asked, so that who approves the plan sees what it will be. Texts that are
  * built of secrets hold their names; functions stand as they are written. Values of several kilobytes may come of it: it is asked once, as the plan is told.
  */
-export function wantsOf({ declaration, planned }: Work, works: ReadonlyMap<Address, Work>): readonly PropDiff[] {
+export function wantsOf(work: Work, works: ReadonlyMap<Address, Work>): readonly PropDiff[] {
+  const { declaration, planned } = work
   if (declaration === undefined || planned === undefined) return []
   const isAll = MADE.has(planned.action)
   // Of a change the names of secrets say nothing of the text around them.
   const built = new Set(planned.props?.filter(({ to }) => to?.startsWith("[secret ")).map(({ name }) => name))
   if (!isAll && built.size === 0) return []
   if (declaration.type !== "resource" && declaration.type !== "task" && declaration.type !== "check") return []
+  return Object.entries(toldProps(work, works))
+    .filter(([name, value]) => value !== undefined && (isAll || built.has(name)))
+    .map(([name, value]) => ({ name, to: show(value) }))
+    .filter(({ to }) => to !== "[]" && to !== "{}")
+}
+
+/** The props of a declared node as a person may see them; UNKNOWN where only apply can know. */
+export function toldProps({ declaration }: Work, works: ReadonlyMap<Address, Work>): Readonly<Record<string, unknown>> {
   const known = (node: Address, key: string): unknown => {
     const outputs = works.get(node)?.known ?? {}
     return key in outputs ? outputs[key] : UNKNOWN
   }
-  return Object.entries(told(declaration.props, known) as Record<string, unknown>)
-    .filter(([name, value]) => value !== undefined && (isAll || built.has(name)))
-    .map(([name, value]) => ({ name, to: show(value) }))
-    .filter(({ to }) => to !== "[]" && to !== "{}")
+  return told(declaration?.props ?? {}, known) as Record<string, unknown>
 }

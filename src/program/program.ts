@@ -3,6 +3,7 @@ import { shown } from "../policies/given.ts"
 import { didYouMean } from "../policies/nearest.ts"
 import { isNotifyRule } from "../policies/node-policy.ts"
 import type { NotifyRule } from "../policies/notify.ts"
+import { isPlanPolicy, type PlanPolicy } from "../policies/plan-policy.ts"
 import type { AnyProvider } from "../provider.ts"
 import { checkName } from "./address.ts"
 import { type ApprovalRule, checkApprovals } from "./approvals.ts"
@@ -36,6 +37,8 @@ export interface ProgramOptions<P extends Params> {
    * `{ prod: [{ syslog: "tcp://logs.internal:601", required: true }] }`.
    */
   readonly audit?: AuditSinks
+  /** Rules for its plans: policy("no open ports", ({ nodes }) => …), and `starterPolicies`. */
+  readonly policies?: readonly PlanPolicy[]
 }
 
 /** A program: calling it only builds a graph. */
@@ -97,6 +100,7 @@ export function program<const P extends Params>(
       providers,
       notify,
       approvals,
+      policies: Object.freeze([...(options.policies ?? [])]),
     }) as ProgramOptions<Params>,
     place,
     build,
@@ -104,7 +108,7 @@ export function program<const P extends Params>(
 }
 
 /** What `program(…)` takes besides its name, parameters and function. */
-const OPTIONS = ["stages", "providers", "notify", "approvals", "store", "audit"] as const
+const OPTIONS = ["stages", "providers", "notify", "approvals", "store", "audit", "policies"] as const
 
 /** Refuses what would be found out only on the stage, or in the failure, that it is about. */
 function checkProgram(name: string, params: Params, build: unknown, options: ProgramOptions<Params>): void {
@@ -126,13 +130,15 @@ function checkProgram(name: string, params: Params, build: unknown, options: Pro
     checkName(stage, "stage")
     checkStage(stage, given, params)
   }
-  const { notify = [], approvals = {}, store = "", audit = [] } = options
+  const { notify = [], approvals = {}, store = "", audit = [], policies = [] } = options
   const names = [DEFAULT_STAGE, ...Object.keys(options.stages ?? {})]
   checkApprovals(name, approvals, names)
   checkSinks(name, audit, names)
   const addresses = isPlain(store) ? Object.values(store) : [store]
   if (!addresses.every((each) => typeof each === "string"))
     throw new FettleError("PROPS_INVALID", `program ${name}: store must be an address, or an address for each stage`)
+  if (!Array.isArray(policies) || !policies.every(isPlanPolicy))
+    throw new FettleError("PROPS_INVALID", `program ${name}: policies must be a list of what policy(…) gives`)
   if (!Array.isArray(notify) || !notify.every(isNotifyRule))
     throw new FettleError("PROPS_INVALID", `program ${name}: notify must be a list of what notify(…) gives`)
 }

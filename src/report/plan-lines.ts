@@ -2,6 +2,7 @@ import type { Plan, PlannedAction, PlannedChange } from "../events/plan.ts"
 import { count, several } from "./amounts.ts"
 import { addChange, addEntry, type ChangeStyle, columnFor, SIGN_COLUMNS } from "./change-lines.ts"
 import { addError, sameError } from "./error-lines.ts"
+import { addFindings } from "./finding-lines.ts"
 import { foldChanges } from "./fold-changes.ts"
 import { type Look, Page, type Span, spansWidth, together } from "./page.ts"
 import { type Section, sectionsOf } from "./plan-sections.ts"
@@ -39,6 +40,10 @@ export function planLines(plan: Plan, look: PlanLook): string[] {
   for (const section of sectionsOf(shown, look.verbose)) addSection(page, section, look)
   if (!look.verbose && checks.length > 0 && rest.length + blocked.length > 0) addChecks(page, checks)
   addBlocked(page, blocked, look)
+  if (plan.findings !== undefined) {
+    addGap(page)
+    addFindings(page, plan.findings, look)
+  }
   addGap(page)
   addCounts(page, plan)
   return page.lines

@@ -1,4 +1,4 @@
-import type { Plan, PlannedChange, PropDiff } from "../events/plan.ts"
+import type { Plan, PlannedChange, PlannedFinding, PropDiff } from "../events/plan.ts"
 import { count, several } from "./amounts.ts"
 import { markdown, markdownLines } from "./markdown.ts"
 import { COUNTED, signOf } from "./signs.ts"
@@ -11,6 +11,8 @@ const TEXT_MAX = 4_000
 const WORD_MAX = 200
 /** Most props of one change. */
 const PROPS_MAX = 20
+/** Most findings of policies. */
+const FINDINGS_MAX = 100
 /** Longest value of a prop that differs, in characters, and of one that is to be: those are folded away. */
 const VALUE_MAX = 120
 const WANT_MAX = 1_000
@@ -26,6 +28,7 @@ export function planMarkdown(plan: Plan, note: string | undefined): string {
     markOf(plan),
     `### ${markdown(`${program} · ${stage}`)}: ${plannedText(changes)}`,
     ...(note === undefined ? [] : [`> ${markdown(note)}`]),
+    ...(plan.findings === undefined ? [] : [findingsText(plan.findings)]),
   ].join("\n\n")
   if (changes.length === 0) return `${head}\n\n${several(total, "node")}, nothing to change.\n`
   const rows: string[] = []
@@ -57,6 +60,16 @@ export function plannedText(changes: readonly PlannedChange[]): string {
   const checks = changes.filter((change) => change.action === "check").length
   if (checks > 0) parts.push(several(checks, "check"))
   return parts.length === 0 ? "nothing" : parts.join(", ")
+}
+
+/** What policies have found, the first hundred. */
+function findingsText(findings: readonly PlannedFinding[]): string {
+  const lines = findings.slice(0, FINDINGS_MAX).map(({ policy, level, address, message }) => {
+    const about = address === undefined ? "" : `${code(address)}: `
+    return `- **${level === "deny" ? "denied" : "warned"}** by the policy ${code(policy)}: ${about}${markdown(message)}`
+  })
+  const left = findings.length - FINDINGS_MAX
+  return [...lines, ...(left > 0 ? [`- … and ${count(left)} more`] : [])].join("\n")
 }
 
 function rowOf(change: PlannedChange): string {

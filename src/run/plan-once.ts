@@ -25,7 +25,8 @@ export function planOnce(
   const { setup, stage, params, snapshot } = context
   const { backTo } = options
   const scope = declare(setup.program, params, releaseMemories(snapshot, backTo), context.phase)
-  const request = { scope, program: setup.program.name, stage, params, snapshot, options, latecomers }
+  const { name, options: given } = setup.program
+  const request = { scope, program: name, stage, params, snapshot, options, policies: given.policies, latecomers }
   return untilStopped(context, "cancelled while planning", (signal) =>
     makePlan(request, sessions, { ...engine, signal }),
   )

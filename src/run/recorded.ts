@@ -1,7 +1,8 @@
 import { type Account, Trail } from "../audit/trail.ts"
-import { asFettleError } from "../errors.ts"
+import { asFettleError, FettleError } from "../errors.ts"
 import { isPending, type Plan, type PlanOptions, type SavedPlan } from "../events/plan.ts"
 import type { Sessions } from "../plan/sessions.ts"
+import type { Address } from "../program/address.ts"
 import { sinksOf } from "../program/audit-sinks.ts"
 import type { Secret } from "../secrets/secret.ts"
 import type { Held, StateHome } from "../state/home.ts"
@@ -102,6 +103,7 @@ function notRecorded({ engine }: RunContext, thrown: unknown): void {
 
 function accepting({ setup }: RunContext, trail: Trail, consent: Consent, sessions: Sessions): Accept {
   return async (plan, saved) => {
+    refuseDenied(plan)
     const approvals = await refuseUnapproved(setup, plan, saved)
     const changes = plan.changes.filter(isPending)
     if (changes.length === 0) return true
@@ -121,6 +123,20 @@ function accepting({ setup }: RunContext, trail: Trail, consent: Consent, sessio
     )
     return true
   }
+}
+
+/** @throws FettleError `POLICY_DENIED` */
+function refuseDenied({ findings = [] }: Plan): void {
+  const denied = findings.filter(({ level }) => level === "deny")
+  const [first] = denied
+  if (first === undefined) return
+  const about = first.address === undefined ? "" : `${first.address}: `
+  const more = denied.length > 1 ? `, and ${denied.length - 1} more` : ""
+  const { address, place } = first
+  throw new FettleError("POLICY_DENIED", `the policy "${first.policy}" denies it: ${about}${first.message}${more}`, {
+    ...(address === undefined ? {} : { address: address as Address }),
+    ...(place === undefined ? {} : { place }),
+  })
 }
 
 function tally(words: readonly string[]): ReadonlyMap<string, number> {

@@ -2,7 +2,7 @@ import { apply } from "../apply/apply.ts"
 import { Journal } from "../apply/journal.ts"
 import type { Applied } from "../apply/outcome.ts"
 import { asFettleError, FettleError } from "../errors.ts"
-import { isPending, type Plan, type PlanOptions } from "../events/plan.ts"
+import { isDenied, isPending, type Plan, type PlanOptions } from "../events/plan.ts"
 import { together } from "../plan/as-plan.ts"
 import { bind } from "../plan/bind.ts"
 import type { Latecomers } from "../plan/latecomers.ts"
@@ -74,7 +74,8 @@ export async function planProgram(
 }
 
 export function planOutcome(plan: Plan, checks: boolean): Pick<RunResult, "outcome" | "exitCode"> {
-  if (plan.changes.some((change) => change.action === "blocked")) return { outcome: "failed", exitCode: EXIT.error }
+  if (isDenied(plan) || plan.changes.some((change) => change.action === "blocked"))
+    return { outcome: "failed", exitCode: EXIT.error }
   return plan.changes.some(isPending)
     ? { outcome: "changes", exitCode: checks ? EXIT.changes : EXIT.done }
     : { outcome: "unchanged", exitCode: EXIT.done }

@@ -1,9 +1,11 @@
 import type { ErrorFacts, FettleEvent } from "../../events/events.ts"
 import { count } from "../amounts.ts"
+import { shortPlace } from "../error-lines.ts"
 import { type ErrorData, errorData } from "./drawn-change.ts"
 import { html } from "./html.ts"
 import { section } from "./page-parts.ts"
 import type { RunRecord } from "./run-record.ts"
+import { shown } from "./shown.ts"
 
 /** Blocked entries that are told one by one at the top; the plan has them all. */
 const BLOCKED_MAX = 5
@@ -18,7 +20,13 @@ interface Trouble {
 
 /** What went wrong, each with its next step: all of it that somebody must read. Empty where nothing did. */
 export function troubleHtml(record: RunRecord, root: string | undefined): string {
-  const troubles = [...failures(record, root), ...blocked(record, root), ...doubts(record), ...told(record, root)]
+  const troubles = [
+    ...failures(record, root),
+    ...blocked(record, root),
+    ...denied(record, root),
+    ...doubts(record),
+    ...told(record, root),
+  ]
   if (troubles.length === 0) return ""
   return section("trouble", "What to look at", "", `<ul class="trouble">${troubles.map(itemHtml).join("")}</ul>`)
 }
@@ -48,6 +56,25 @@ function blocked({ tally, nodes, started }: RunRecord, root: string | undefined)
       ...(error === undefined ? [because] : []),
       ...(at === BLOCKED_MAX - 1 && all.length > BLOCKED_MAX
         ? [`${count(all.length - BLOCKED_MAX)} more are blocked; the plan names them.`]
+        : []),
+    ].join(" "),
+  }))
+}
+
+/** Findings of policies that are told one by one at the top. */
+const FINDINGS_MAX = 20
+
+function denied({ plan }: RunRecord, root: string | undefined): readonly Trouble[] {
+  const { findings = [] } = plan ?? {}
+  return findings.slice(0, FINDINGS_MAX).map(({ policy, level, address, message, place }, at) => ({
+    tone: level === "deny" ? "bad" : "unsure",
+    word: level === "deny" ? "denied" : "warned",
+    address,
+    error: undefined,
+    text: [
+      `The policy "${policy}": ${shown(message)}${place === undefined ? "" : ` (${shown(shortPlace(place, root))})`}`,
+      ...(at === FINDINGS_MAX - 1 && findings.length > FINDINGS_MAX
+        ? [`${count(findings.length - FINDINGS_MAX)} more were found.`]
         : []),
     ].join(" "),
   }))
