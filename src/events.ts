@@ -1,2 +1,3 @@
 export type { ErrorFacts, EventBody, FettleEvent } from "./events/events.ts"
-export { eventSchema, type JsonSchema, lineSchema } from "./events/schema.ts"
+export type { JsonSchema } from "./events/json-schema.ts"
+export { eventSchema, lineSchema } from "./events/schema.ts"

@@ -1,4 +1,4 @@
-import type { JsonSchema } from "../../src/events/schema.ts"
+import type { JsonSchema } from "../../src/events/json-schema.ts"
 
 type Keywords = Readonly<Record<string, unknown>>
 
