@@ -242,6 +242,11 @@ export const afterwards: readonly Entry[] = [
 
 export const troubles: readonly Entry[] = [
   {
+    usage: "demo [name]",
+    about: "show it here: an apply that is killed in the middle, and the next one (crash)",
+    load: async () => (await import("./commands/demo.ts")).demo,
+  },
+  {
     usage: "adopt <address...>",
     about: "take over what is already there",
     options: [YES, PARALLEL],

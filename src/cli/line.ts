@@ -92,6 +92,10 @@ function lineOf(act: Act): Line {
   addAll(line.commandsGroup("Afterwards:"), "", afterwards, act)
   line.commandsGroup("When something is wrong:")
   addAll(line, "", troubles, act)
+  line
+    .command("completion <shell>")
+    .description("print what lets bash, zsh or fish complete commands and options")
+    .action((shell: string) => printCompletion(shell, line))
   const state = line.command("state").description("look at and mend what Fettle remembers").helpCommand(false)
   state.action(() => state.outputHelp())
   addAll(state, "state ", stateCommands, act)
@@ -100,6 +104,17 @@ function lineOf(act: Act): Line {
     `\nExit codes: 0 done, or nothing to do; 1 error; 2 changes pending (plan --check) or hosts differ (diff); 3 a check said no;\n4 a check could not be answered; 130 cancelled.\nfettle --version prints the version.`,
   )
   return line
+}
+
+/** @throws FettleError `USAGE` */
+async function printCompletion(shell: string, line: Line): Promise<void> {
+  const { completionScript, SHELLS } = await import("./completion.ts")
+  const known = SHELLS.find((each) => each === shell)
+  if (known !== undefined) process.stdout.write(completionScript(known, line))
+  else {
+    const { FettleError } = await import("../errors.ts")
+    throw new FettleError("USAGE", `completion knows ${SHELLS.join(", ")}, not ${JSON.stringify(shell)}`)
+  }
 }
 
 function argumentsOf(command: Line): readonly string[] {

@@ -112,7 +112,7 @@ export function ownVersion(): string {
 }
 
 /** Our own package's folder. */
-const OWN = realpathSync(fileURLToPath(new URL("../..", import.meta.url)))
+export const OWN = realpathSync(fileURLToPath(new URL("../..", import.meta.url)))
 
 /**
  * Goes on as the Fettle that the program itself imports, where that is not this one: two copies would not know each other's

@@ -1,5 +1,6 @@
 import { FettleError } from "../errors.ts"
 import type { PlanOptions } from "../events/plan.ts"
+import { perhapsMeant } from "../policies/nearest.ts"
 import type { Address } from "../program/address.ts"
 import type { Collected } from "./collect.ts"
 import { type Side, sidesOf } from "./limit.ts"
@@ -25,7 +26,10 @@ export function selected(
   for (const key of Object.keys(ASKED) as (keyof typeof ASKED)[])
     for (const name of options[key] ?? [])
       if (!collected.works.has(name as Address) && !collected.leaving.some((work) => work.address === name))
-        throw new FettleError("TARGET_UNKNOWN", `${name} is neither declared nor recorded`)
+        throw new FettleError(
+          "TARGET_UNKNOWN",
+          `${name} is neither declared nor recorded${perhapsMeant(name, collected.works.keys())}`,
+        )
   for (const name of options.replace ?? []) refuseReplace(name as Address, collected)
   const wanted = within(collected, options, chosen)
   for (const key of ["replace", "adopt", "force"] as const)

@@ -10,7 +10,13 @@ export function didYouMean(wrong: string, known: readonly string[]): string {
   return best === undefined ? `; there are ${known.join(", ")}` : `; did you mean ${best}?`
 }
 
-function nearest(wrong: string, known: readonly string[]): string | undefined {
+/** The same where all that are known would be too many to say: nothing then. */
+export function perhapsMeant(wrong: string, known: Iterable<string>): string {
+  const best = nearest(wrong, known)
+  return best === undefined ? "" : `; did you mean ${best}?`
+}
+
+function nearest(wrong: string, known: Iterable<string>): string | undefined {
   const word = wrong.toLowerCase()
   let best: string | undefined
   let least = Math.min(FAR, Math.ceil(word.length / 2)) + 1

@@ -142,9 +142,9 @@ test("kinds lists Fettle's and the program's, with their props", async () => {
     kind: "host.file",
     props: expect.arrayContaining([expect.objectContaining({ name: "path", needed: true })]),
   })
-  expect(await user.fettle(["kinds", "test.nothing"])).toMatchObject({
+  expect(await user.fettle(["kinds", "test.noet"])).toMatchObject({
     code: 1,
-    stderr: expect.stringMatching(/KIND_UNKNOWN[\s\S]*test\.note/),
+    stderr: expect.stringMatching(/KIND_UNKNOWN[\s\S]*did you mean test\.note\?/),
   })
 })
 

@@ -1,5 +1,6 @@
 import { z } from "zod"
 import { FettleError } from "../../errors.ts"
+import { perhapsMeant } from "../../policies/nearest.ts"
 import { DEFAULT_STAGE, declare, paramsFor } from "../../program/program.ts"
 import type { AnyProvider } from "../../provider.ts"
 import { releaseProvider } from "../../release/release.ts"
@@ -22,9 +23,13 @@ export async function kinds(call: Call): Promise<number> {
   }
   const provider = known.get(name)
   if (provider === undefined)
-    throw new FettleError("KIND_UNKNOWN", `nothing knows the kind ${JSON.stringify(name)}`, {
-      next: `there are ${[...known.keys()].join(", ")}`,
-    })
+    throw new FettleError(
+      "KIND_UNKNOWN",
+      `nothing knows the kind ${JSON.stringify(name)}${perhapsMeant(name, known.keys())}`,
+      {
+        next: "fettle kinds lists them all",
+      },
+    )
   if (call.options.json === true) sayJson(described(provider))
   else show(provider, call)
   return 0
