@@ -89,10 +89,13 @@ turn() {
   mv -f "$d/log" "$d/log.1"
 }
 log() {
+  nl='
+'
   while :; do
     [ ! -f "$d/settings" ] || . "$d/settings"
     n=$((MAX / 65536 + 1)); [ "$n" -le 256 ] || n=256
-    w=$(dd bs=16384 count=$n 2>&1 >>"$d/log")
+    w=$(LC_ALL=C dd bs=16384 count=$n 2>&1 >>"$d/log")
+    case $w in "dd: warning: partial read"*) w=\${w#*"$nl"};; esac
     case $w in
       0+0*) break;;
       [1-9]*+*|0+[1-9]*) ;;
