@@ -136,6 +136,24 @@ const files = z.array(z.union([name, z.strictObject({ source: name, target: name
 /** A line of words is split at blanks, with quotes; anything a shell would do is refused. */
 const words = z.union([z.array(text), z.string()]).nullish()
 
+/** A mapping, or a list of NAME:ADDRESS or NAME=ADDRESS. */
+const extraHosts = z.union([
+  z.record(z.string(), z.string()),
+  z.array(z.string().regex(/^[^\s:=]+[:=]./, "a line is NAME:ADDRESS")).transform((lines) =>
+    Object.fromEntries(
+      lines.map((line) => {
+        const at = line.search(/[:=]/)
+        return [line.slice(0, at), line.slice(at + 1).replace(/^\[(.*)\]$/, "$1")]
+      }),
+    ),
+  ),
+])
+
+const ulimit = z.union([
+  z.number().transform((each) => ({ soft: each, hard: each })),
+  z.strictObject({ soft: z.number(), hard: z.number() }),
+])
+
 const service = z.strictObject({
   image: z.string().optional(),
   build: build.optional(),
@@ -156,6 +174,8 @@ const service = z.strictObject({
   user: text.optional(),
   working_dir: z.string().optional(),
   hostname: z.string().optional(),
+  extra_hosts: extraHosts.optional(),
+  ulimits: z.record(z.string(), ulimit).optional(),
   labels: values.optional(),
   cap_add: z.array(z.string()).optional(),
   cap_drop: z.array(z.string()).optional(),

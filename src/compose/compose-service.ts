@@ -38,6 +38,8 @@ export function containerOf(service: ComposeService, context: ServiceContext): O
     user: service.user,
     cwd: service.working_dir,
     hostname: service.hostname,
+    extraHosts: service.extra_hosts,
+    ulimits: service.ulimits,
     ports: service.ports?.flatMap((port, at) => portsOf(port, ["ports", String(at)], context)),
     mounts: mountsOf(service, context),
     networks: networksOf(service, context),

@@ -214,6 +214,8 @@ services:
     labels: { x-keep: "1", plain: "2" }
     x-notes: { of: others }
     ports: [ "127.0.0.1:${PORTS}:7000-7002/udp" ]
+    extra_hosts: [ "legacy:10.1.2.3", "six=[fd00::7]" ]
+    ulimits: { nofile: { soft: 1234, hard: 4321 }, core: 0 }
     secrets: [ token, { source: token, target: other } ]
     configs: [ { source: conf, target: /etc/db.conf } ]
   debug: { image: base:1, profiles: [debug] }
@@ -249,6 +251,9 @@ configs: { conf: { file: ./db.env } }
     expect(
       world.docker("exec", "shop-db-1", "sh", "-c", "cat /run/secrets/token /run/secrets/other /etc/db.conf"),
     ).toBe("a-token\na-token\nMODE=fast")
+    expect(world.docker("exec", "shop-db-1", "sh", "-c", "cat /etc/hosts; ulimit -Sn; ulimit -Hn; ulimit -c")).toMatch(
+      /10\.1\.2\.3\s+legacy[\s\S]*fd00::7\s+six[\s\S]*\n1234\n4321\n0$/,
+    )
     const bound = "{{range $in, $out := .HostConfig.PortBindings}}{{$in}}={{(index $out 0).HostPort}} {{end}}"
     const [from = 0] = PORTS.split("-").map(Number)
     expect(world.docker("inspect", "-f", bound, "shop-db-1")).toBe(

@@ -38,6 +38,8 @@ function hostConfigOf(want: ContainerProps): object {
   return {
     ...given("NetworkMode", want.networks[0]?.name),
     PortBindings: portBindingsOf(want),
+    ExtraHosts: Object.entries(want.extraHosts).map(([name, address]) => `${name}:${address}`),
+    Ulimits: Object.entries(want.ulimits).map(([Name, { soft, hard }]) => ({ Name, Soft: soft, Hard: hard })),
     Mounts: want.mounts.map(mountOf),
     RestartPolicy: { Name: want.restart },
     ...limitsOf(want),

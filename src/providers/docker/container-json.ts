@@ -85,6 +85,8 @@ const shape = z.object({
     Mounts: orEmpty(mountShape),
     Tmpfs: textMap,
     RestartPolicy: z.object({ Name: text }),
+    ExtraHosts: orEmpty(z.string()),
+    Ulimits: orEmpty(z.object({ Name: z.string(), Soft: number, Hard: number })),
     Memory: number,
     NanoCpus: number,
     PidsLimit: number,

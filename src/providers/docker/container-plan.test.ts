@@ -178,6 +178,36 @@ const cases: readonly Case[] = [
     says: "none",
   },
   {
+    name: "names of hosts are written in two ways",
+    want: { extraHosts: { db: "10.0.0.5", six: "fd00::7" } },
+    there: (json) => Object.assign(json.HostConfig, { ExtraHosts: ["six=[fd00::7]", "db:10.0.0.5"] }),
+    says: "none",
+  },
+  {
+    name: "a name of a host moved",
+    want: { extraHosts: { db: "10.0.0.5" } },
+    there: (json) => Object.assign(json.HostConfig, { ExtraHosts: ["db:10.0.0.6"] }),
+    says: 'replace extraHosts: extraHosts is {"db":"10.0.0.6"}, wanted {"db":"10.0.0.5"}',
+  },
+  {
+    name: "limits that the Engine gives to all are no news",
+    want: { ulimits: { nofile: { soft: 10, hard: 20 } } },
+    there: (json) =>
+      Object.assign(json.HostConfig, {
+        Ulimits: [
+          { Name: "nofile", Soft: 10, Hard: 20 },
+          { Name: "core", Soft: 0, Hard: 0 },
+        ],
+      }),
+    says: "none",
+  },
+  {
+    name: "a limit moved",
+    want: { ulimits: { nofile: { soft: 10, hard: 20 } } },
+    there: (json) => Object.assign(json.HostConfig, { Ulimits: [{ Name: "nofile", Soft: 10, Hard: 30 }] }),
+    says: 'replace ulimits: ulimits.nofile is {"soft":10,"hard":30}, wanted {"soft":10,"hard":20}',
+  },
+  {
     name: "ports have no order",
     want: {
       ports: [

@@ -35,6 +35,7 @@ export function differencesOf(want: ContainerProps, seen: Present, last: Recorde
     ...imageOf(want, seen),
     ...ALWAYS.flatMap((prop) => always(prop, want, shown)),
     ...mapsOf(want, shown, last),
+    ...ulimitsOf(want, shown, last),
     ...OPTIONAL.flatMap((prop) => optional(prop, want, shown, last)),
     ...networksOf(want, shown, last),
     ...stateOf(want, seen, last),
@@ -65,6 +66,7 @@ const FIXED = [
   "stopTimeoutMs",
   "securityOptions",
   "capabilities",
+  "extraHosts",
   "ports",
   "mounts",
 ] as const
@@ -110,6 +112,17 @@ function mapsOf(want: ContainerProps, shown: Shown, last: Recorded): readonly Fo
       ...left.map((name) => fixed(prop, `${prop}.${name} has left the program`)),
     ]
   })
+}
+
+/** An Engine may be set to give some to all: only what the program says, or has said, is compared. */
+function ulimitsOf({ ulimits }: ContainerProps, shown: Shown, last: Recorded): readonly Found[] {
+  const there = (shown.ulimits ?? {}) as Readonly<Record<string, Json>>
+  const moved = Object.keys(ulimits).filter((name) => !same(ulimits[name], there[name]))
+  const left = Object.keys(last?.props.ulimits ?? {}).filter((name) => !(name in ulimits) && name in there)
+  return [
+    ...moved.map((name) => fixed("ulimits", isWanted(`ulimits.${name}`, there[name], ulimits[name]))),
+    ...left.map((name) => fixed("ulimits", `ulimits.${name} has left the program`)),
+  ]
 }
 
 function envValue(value: string | Secret<string>): string {

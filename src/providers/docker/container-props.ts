@@ -37,6 +37,8 @@ const mount = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("tmpfs"), target: path, sizeBytes: z.int().positive().optional() }),
 ])
 
+const ulimit = z.strictObject({ soft: z.int().min(-1), hard: z.int().min(-1) })
+
 const membership = z.strictObject({
   name: z.string().min(1).describe("The network's name."),
   aliases: z.array(z.string().min(1)).default([]).describe("More names by which others on it find the container."),
@@ -75,6 +77,10 @@ const shape = z.strictObject({
     .array(membership)
     .default([])
     .describe('Default: the network that the Engine gives; { name: "none" } for none.'),
+  extraHosts: z
+    .record(z.string().regex(/^[^\s:=]+$/, "a name of a host has no blank, : or ="), z.string().min(1))
+    .default({})
+    .describe('Names that it knows besides those of its networks, as in { db: "10.0.0.5", host: "host-gateway" }.'),
   healthcheck: z
     .union([healthcheck, z.literal(false)])
     .optional()
@@ -86,6 +92,10 @@ const shape = z.strictObject({
   memoryBytes: z.int().min(6_291_456).optional().describe("Most memory. Changed in place."),
   cpus: z.number().min(0.01).optional().describe("Most processors, as in 0.5. Changed in place."),
   pids: z.int().min(1).optional().describe("Most processes. Changed in place."),
+  ulimits: z
+    .record(z.string().regex(/^[a-z]+$/, "a limit is called as in nofile"), ulimit)
+    .default({})
+    .describe("Limits of the kernel by their names, as in { nofile: { soft: 65_536, hard: 65_536 } }; -1 is none."),
   capabilities: z
     .strictObject({ add: z.array(z.string().min(1)).default([]), drop: z.array(z.string().min(1)).default([]) })
     .default({ add: [], drop: [] })

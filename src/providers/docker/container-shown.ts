@@ -33,6 +33,8 @@ export function shownOf(json: ContainerJson, plain: PlainEnv, seal: (sha256: str
     ports: portsOf(json),
     mounts: mountsOf(json),
     networks: networksOf(json),
+    extraHosts: Object.fromEntries(HostConfig.ExtraHosts.map(hostOf)),
+    ulimits: Object.fromEntries(HostConfig.Ulimits.map(({ Name: of, Soft, Hard }) => [of, { soft: Soft, hard: Hard }])),
     healthcheck: healthcheckOf(json.Config.Healthcheck),
     restart: HostConfig.RestartPolicy.Name || "no",
     memoryBytes: HostConfig.Memory > 0 ? HostConfig.Memory : undefined,
@@ -96,6 +98,12 @@ function bindOf(bind: string): { type: string; source: string; target: string; r
   const [source = "", target = "", options = ""] = bind.split(":")
   const readOnly = options.split(",").includes("ro")
   return { type: source.startsWith("/") ? "bind" : "volume", source, target, readOnly }
+}
+
+/** "db:10.0.0.5", or "db=10.0.0.5" as newer commands write it; an address of IPv6 has more colons. */
+function hostOf(line: string): readonly [name: string, address: string] {
+  const at = line.search(/[:=]/)
+  return [line.slice(0, at), line.slice(at + 1).replace(/^\[(.*)\]$/, "$1")]
 }
 
 /** Networks are said by their names; "none" and "host" are networks, too. */

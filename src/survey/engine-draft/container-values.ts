@@ -34,6 +34,8 @@ export function valuesOf(json: ContainerJson, image: ImageConfig | undefined, lo
     ports: shortened(shown.ports, { protocol: "tcp", address: "127.0.0.1" }),
     mounts: shortened(shown.mounts, { readOnly: false }),
     networks: networksOf(shown, json),
+    extraHosts: full((shown.extraHosts ?? {}) as Record<string, Json>),
+    ulimits: full((shown.ulimits ?? {}) as Record<string, Json>),
     healthcheck: checkOf(shown.healthcheck, image && healthcheckOf(image.Healthcheck)),
     restart: unless(shown.restart, "unless-stopped"),
     memoryBytes: shown.memoryBytes,

@@ -123,7 +123,7 @@ test("what an Engine says is never code", () => {
 
 test.each<[string, { readonly [part: string]: object }, string]>([
   ["a terminal", { Config: { Tty: true } }, "--tty"],
-  ["hosts of its own", { HostConfig: { ExtraHosts: ["a:1.2.3.4"] } }, "--add-host"],
+  ["a server of names", { HostConfig: { Dns: ["10.0.0.1"] } }, "--dns"],
   ["another runtime", { HostConfig: { Runtime: "runsc" } }, "--runtime"],
   ["a swap limit", { HostConfig: { Memory: 100, MemorySwap: 300 } }, "--memory-swap"],
   ["the network of another", { HostConfig: { NetworkMode: "container:x" } }, "--network of another container"],
@@ -135,6 +135,13 @@ test.each<[string, { readonly [part: string]: object }, string]>([
   const text = textOf({ containers: [container("web", more)] })
   expect(text).toContain("//   container web has what docker.container does not know")
   expect(text).not.toContain('"web"')
+})
+
+test("names of hosts and limits are said", () => {
+  const HostConfig = { ExtraHosts: ["a:1.2.3.4"], Ulimits: [{ Name: "nofile", Soft: 10, Hard: 20 }] }
+  const text = textOf({ containers: [container("web", { HostConfig })] })
+  expect(text).toMatch(/extraHosts: \{ a: "1\.2\.3\.4" \}/)
+  expect(text).toMatch(/ulimits: \{ nofile: \{ soft: 10, hard: 20 \} \}/)
 })
 
 test("the plainest container has nothing that is not known", () => {
