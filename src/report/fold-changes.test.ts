@@ -24,7 +24,8 @@ test.each([
 })
 
 test("changes that differ only in their host are one", () => {
-  const all = ["web1", "web2", "web3", "web4"].map((host) => change(host))
+  const wants = (host: string) => [{ name: "path", to: `"/srv/${host}"` }]
+  const all = ["web1", "web2", "web3", "web4"].map((host) => change(host, { wants: wants(host) }))
   const other = change("web5", { action: "update", because: "content", cause: "drift" })
   expect(foldChanges([...all, other]).map(({ address, because }) => `${address}: ${because}`)).toEqual([
     "web/*/host.file[motd]: on 4 hosts: web[1-4]",

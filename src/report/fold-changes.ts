@@ -43,7 +43,7 @@ export function foldChanges(changes: readonly PlannedChange[]): readonly Planned
 }
 
 function signatureOf(change: PlannedChange): string {
-  const { address, connection, place: _place, id: _id, ...rest } = change
+  const { address, connection, place: _place, id: _id, wants: _wants, ...rest } = change // who asks for all gets each, with what it is to be
   const pattern = starred(address, connection)
   return pattern === address ? address : JSON.stringify([pattern, rest])
 }
