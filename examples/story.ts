@@ -10,7 +10,8 @@ import { localSetup, type Program, type RunSetup } from "fettle"
 /** Where the example may write. */
 export const folder = process.cwd()
 
-const CLI = join(import.meta.dirname, "..", "dist", "cli", "main.js")
+const ROOT = join(import.meta.dirname, "..")
+const CLI = join(ROOT, "dist", "cli", "main.js")
 /** What automake and others take for "skipped". */
 const SKIPPED = 77
 
@@ -19,9 +20,10 @@ export function say(words: string): void {
   console.log(`\n${words}`)
 }
 
-/** What was found, below its step. */
+/** What was found, below its step; paths as one would read them. */
 export function tell(text: string): void {
-  for (const line of text.split("\n").filter((each) => each.trim() !== "")) console.log(`    ${line}`)
+  const short = text.replaceAll(`${ROOT}/`, "").replaceAll(folder, "~")
+  for (const line of short.split("\n").filter((each) => each.trim() !== "")) console.log(`    ${line}`)
 }
 
 /** A fact that the example stands for. Where it is not so, the example has failed. */
@@ -67,7 +69,7 @@ export function fettleFor(program: string, params: Record<string, string | numbe
   const own = ["--file", program, "--state", join(folder, ".fettle")]
   for (const [name, value] of Object.entries(params)) own.push("--param", `${name}=${value}`)
   return async (words: string, env: Record<string, string> = {}): Promise<Ended> => {
-    console.log(`\n  $ fettle ${words}`)
+    console.log(`\n  $ fettle ${words.replaceAll(folder, "~")}`)
     const ended = await start([process.execPath, CLI, ...words.split(" "), ...own], env)
     tell(ended.text)
     return ended
