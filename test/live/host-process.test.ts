@@ -323,7 +323,8 @@ describe.each(shellsHere())("processes through %s", (shell) => {
     )
     expect(failures(await world.apply([wanted]))).toEqual([])
     // Where the last line filled the log, it has been turned over with it.
-    const end = (): string => readFileSync(join(run, existsSync(join(run, "log")) ? "log" : "log.1"), "utf8").slice(-5)
+    const text = (name: string): string => (existsSync(join(run, name)) ? readFileSync(join(run, name), "utf8") : "")
+    const end = (): string => (text("log") || text("log.1")).slice(-5)
     await expect.poll(end, { timeout: 15_000, interval: 100 }).toBe("done\n")
     const files = readdirSync(run)
       .filter((name) => /^log(\.\d+)?$/.test(name))

@@ -14,6 +14,9 @@ const EXIT_LOOKS = 100
 /** Of each output, the end of so many characters stands in an error. */
 const ERROR_TAIL_CHARACTERS = 4_096
 
+/** How a connection ends whose other side no longer reads. */
+const RESETS: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE"])
+
 export interface ExecOptions {
   /** Given on standard input; without it standard input is empty. */
   readonly input?: string | Uint8Array | AsyncIterable<Uint8Array>
@@ -142,6 +145,8 @@ async function converse(
     parser.end()
   } catch (thrown) {
     if (thrown instanceof FettleError) throw thrown
+    // An Engine that closes while input is on its way to a command that has ended resets the connection; what that wrote came before.
+    if (input !== undefined && RESETS.has((thrown as NodeJS.ErrnoException).code ?? "")) return parser.end()
     throw new FettleError("DOCKER_FAILED", "the connection to a command in a container was lost", { cause: thrown })
   } finally {
     socket.destroy()
