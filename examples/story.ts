@@ -82,7 +82,7 @@ export function setupOf(program: Program, env: Record<string, string> = {}): Run
 }
 
 /** Waits until something is so. */
-export async function until(isSo: () => boolean | Promise<boolean>, withinMs = 10_000): Promise<void> {
+export async function until(isSo: () => boolean | Promise<boolean>, withinMs = 60_000): Promise<void> {
   const end = performance.now() + withinMs
   while (!(await isSo())) {
     if (performance.now() > end) throw new Error(`It was not so within ${withinMs} ms: ${isSo}`)

@@ -12,7 +12,7 @@ const shop = await shopWithLog(file)
 /** Logging is asked for events, monitoring for numbers. */
 const watched = program("shop", {}, () => {
   check("log", log.quiet({ path: file, level: "error" }))
-  check("latency", http.get(`${shop.url}/?customer=probe`, { maxLatencyMs: 200 }))
+  check("latency", http.get(`${shop.url}/?customer=probe`, { maxLatencyMs: 500 }))
   check("error-rate", http.get(`${shop.url}/metrics`, { json: { errorPercent: { max: 5 } } }))
 })
 
@@ -26,7 +26,7 @@ try {
   )
 
   say("2. The shop becomes slow. Every order is still taken.")
-  shop.slowMs = 400
+  shop.slowMs = 800
   const slow = await ask()
   proven("the log says nothing: no single event is wrong", slow.log === "yes")
   proven("the number does", slow.latency === "no")

@@ -27,7 +27,7 @@ export async function shopWithLog(file: string): Promise<Shop> {
     if (isBroken) numbers.errors += 1
     const durationMs = Math.round(performance.now() - begun)
     const entry = isBroken
-      ? { level: "error", requestId, customer, message: "no price for item 17", durationMs }
+      ? { level: "error", requestId, customer, message: "no price", durationMs }
       : { level: "info", requestId, customer, message: "order taken", durationMs }
     appendFileSync(file, `${JSON.stringify(entry)}\n`)
     response.statusCode = isBroken ? 500 : 200

@@ -21,7 +21,7 @@ export default program(
           { after: [page, ...after] },
         )
         const answers = http.get(`http://127.0.0.1:${port}/`, { json: { version } })
-        return check("answers", answers, { after: [process_], within: "1s" })
+        return check("answers", answers, { after: [process_], within: "3s" })
       })
     on(host.local(), () => {
       const first = server("a", portA, [])

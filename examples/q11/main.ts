@@ -41,7 +41,7 @@ process.kill(orphan, "SIGKILL")
 rmSync(at("child.pid"))
 
 const slow = program("slow", {}, () => {
-  task("slow", { run: ["sh", "-c", script], cwd: folder, timeoutMs: 500 })
+  task("slow", { run: ["sh", "-c", script], cwd: folder, timeoutMs: 1_000 })
 })
 const run = await apply(setupOf(slow), {}, async () => true)
 const error = run.applied?.outcomes[0]?.error

@@ -14,10 +14,10 @@ export default program("shop", { home: "/tmp/shop", port: 8080, version: "1" }, 
     })
     const checks = group("proof", () => [
       check("runs", processes.within({ pid: shop.pid, memoryBytes: 500e6 })),
-      check("healthy", http.get(`${url}/health`, { json: { version } }), { after: [shop], within: "2s" }),
+      check("healthy", http.get(`${url}/health`, { json: { version } }), { after: [shop], within: "3s" }),
       check("takes-orders", http.post(`${url}/orders`, { item: "tea" }, { json: { status: "ok" } }), {
         after: [shop],
-        within: "2s",
+        within: "3s",
         for: "1s",
         every: "200ms",
       }),

@@ -22,7 +22,7 @@ interface Example {
 /** Every TypeScript block of the README and the docs, each in a file of its own. */
 const examples: readonly Example[] = [
   "README.md",
-  ...["docs", "docs/kinds"].flatMap((of) =>
+  ...["docs", "docs/kinds", "docs/questions"].flatMap((of) =>
     readdirSync(join(ROOT, of))
       .filter((each) => each.endsWith(".md"))
       .map((each) => `${of}/${each}`),
