@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto"
 import type { SavedPlan } from "../events/plan.ts"
 import { escapeText } from "../report/escape.ts"
+import { htmlText } from "../report/html-text.ts"
 
 /** What a page says besides the plan. */
 export interface PageFacts {
@@ -66,15 +67,7 @@ function whole(title: string, body: string): string {
   return `<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>${html(title)}</title><style>${STYLE}</style></head>\n<body><h1>${html(title)}</h1>\n${body}\n</body></html>\n`
 }
 
-const ENTITIES: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-}
-
 /** Text from a plan as text: what a terminal would obey is escaped first, then what a browser would. */
 function html(text: string, keepNewlines = false): string {
-  return escapeText(text, { keepNewlines }).replace(/[&<>"']/g, (each) => ENTITIES[each] as string)
+  return htmlText(escapeText(text, { keepNewlines }))
 }
