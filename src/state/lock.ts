@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { causeText, FettleError } from "../errors.ts"
+import { makeStateFolder } from "./folder.ts"
 import { isAlive } from "./machine.ts"
 
 /** Who holds a lock: told to whoever does not get it. */
@@ -46,7 +47,7 @@ const LOOKS = { most: 50, pauseMs: 10 }
  */
 export function takeLock(file: string, holder: Holder): Lock {
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+    makeStateFolder(dirname(file))
     return inGate(`${file}.gate`, () => take(file, holder))
   } catch (thrown) {
     if (thrown instanceof FettleError) throw thrown

@@ -37,11 +37,7 @@ export const BUSY_MS = 5_000
  * @throws FettleError `STATE_CORRUPT`, `STATE_NEWER`, `STATE_WRITE`
  */
 export function openStore(file: string): Store {
-  try {
-    makeStateFolder(dirname(file))
-  } catch (cause) {
-    throw new FettleError("STATE_WRITE", `${dirname(file)} cannot be made: ${causeText(cause)}`, { cause })
-  }
+  makeStateFolder(dirname(file))
   guarded(file, () => {
     if (!isThere(file))
       makeStateFile(file, `${TABLES}; insert into meta values ('format', '${FORMAT}'), ('open_from', '0')`)

@@ -113,3 +113,15 @@ test("the lock is free as soon as its owner is killed", async () => {
   takeLock(file, holder).release()
   expect(performance.now() - begun).toBeLessThan(100)
 })
+
+test("a folder of state that cannot be made says so, and what to do", () => {
+  const folder = join(testFolder(), "taken")
+  writeFileSync(folder, "")
+  expect(() => takeLock(join(folder, "shop.dev.lock"), holder)).toThrow(
+    expect.objectContaining({
+      code: "STATE_WRITE",
+      fact: expect.stringContaining(`the folder of state ${folder} cannot be made: `),
+      next: expect.stringContaining("--state FOLDER"),
+    }),
+  )
+})

@@ -37,7 +37,6 @@ async function initCi(call: Call, system: string): Promise<number> {
   if (workflow === undefined)
     throw new FettleError("USAGE", `--ci knows ${Object.keys(workflows).join(" and ")}, not ${JSON.stringify(system)}`)
   const file = join(call.around.cwd, workflow.file)
-  mkdirSync(dirname(file), { recursive: true })
   write(file, workflow.text)
   const page = pageFor(call)
   page.add([["green", "+ "], workflow.file])
@@ -58,6 +57,7 @@ const NAMES = ["fettle.ts", "fettle.mts"] as const
 
 function write(file: string, text: string): void {
   try {
+    mkdirSync(dirname(file), { recursive: true })
     writeFileSync(file, text, { flag: "wx" })
   } catch (cause) {
     throw new FettleError("FILE_REFUSED", `${file} cannot be written: ${causeText(cause)}`, { cause })
